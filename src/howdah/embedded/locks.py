@@ -1,0 +1,99 @@
+"""Advisory file locks that the kernel drops when their holder dies, however it dies.
+
+That is the reason to count on them and never on a pid file: after kill -9 no stale claim is left
+to be judged, and a pid that another program got since means nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from howdah.errors import EmbeddedError
+
+POLL_SECONDS = 0.005
+
+
+def try_lock(path: Path, *, shared: bool = False) -> int | None:
+    """Lock a file now, or return None when someone else holds it.
+
+    Returns:
+        A descriptor. The lock lasts until it, and every copy that a child process inherited, is
+        closed.
+    """
+    descriptor = open_lock(path)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether someone holds the lock exclusively; the file itself may be missing."""
+    if not path.exists():
+        return False
+    descriptor = try_lock(path, shared=True)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+@contextmanager
+def hold(path: Path, *, timeout_seconds: float, doing: str) -> Iterator[None]:
+    """Hold the lock for a block of code, waiting for its turn.
+
+    Args:
+        path: The file to lock; it is made when missing, its folder is not.
+        timeout_seconds: How long to wait for others.
+        doing: What the caller wants, for the error.
+
+    Raises:
+        EmbeddedError: Another process held it all the time.
+        FileNotFoundError: The folder does not exist.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    descriptor = _turn(path)
+    while descriptor is None:
+        if time.monotonic() > deadline:
+            raise EmbeddedError(
+                f"cannot {doing}: another process has been starting or stopping the server for"
+                f" {timeout_seconds:.0f} seconds and holds {path}; end that process and try again"
+            )
+        time.sleep(POLL_SECONDS)
+        descriptor = _turn(path)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _turn(path: Path) -> int | None:
+    descriptor = try_lock(path)
+    if descriptor is None or _is_at(descriptor, path):
+        return descriptor
+    # The folder was destroyed while we waited: this is a lock on a file that nobody can find.
+    os.close(descriptor)
+    return None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def open_lock(path: Path) -> int:
+    """Open a file to be locked, making it when it is missing."""
+    # Read-only is enough for flock, and lets a user share a lock file that root made.
+    return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

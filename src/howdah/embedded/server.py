@@ -1,0 +1,230 @@
+"""The server process of a cluster: whether it lives, how it starts, how it stops.
+
+Two facts are counted on, and no pid file. The server inherits a descriptor that locks
+`server.lock`, and so do all its processes: while one of them lives the kernel keeps the lock, and
+when the last has gone, however it went, the lock is free. And a server is ours when what answers
+on the socket has the system identifier that stands in our control file.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import psycopg
+
+from howdah.embedded.account import Account
+from howdah.embedded.binaries import Programs
+from howdah.embedded.founding import clean_environment
+from howdah.embedded.layout import Layout
+from howdah.embedded.locks import POLL_SECONDS, is_locked, try_lock
+from howdah.embedded.processes import server_pid, server_tag
+from howdah.embedded.settings import render_settings
+from howdah.embedded.sockets import (
+    forget_socket,
+    prepare_socket,
+    recorded_socket,
+    socket_file,
+    url_of,
+)
+from howdah.errors import EmbeddedError
+
+START_SECONDS = 180.0  # a long crash recovery fits in
+STOP_SECONDS = 60.0  # so does a last checkpoint
+ABORT_SECONDS = 10.0
+LOG_LIMIT_BYTES = 10_000_000
+_LOG_TAIL_BYTES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server on our socket said.
+
+    Attributes:
+        socket: The folder of the socket.
+        version: The version of PostgreSQL.
+    """
+
+    socket: Path
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server of one cluster. Start and stop it under the start lock only."""
+
+    layout: Layout
+
+    def answer(self) -> Answer | None:
+        """Ask the server who it is, and return None when none of this cluster answers."""
+        socket = recorded_socket(self.layout)
+        if socket is None or not socket_file(socket).exists():
+            return None
+        try:
+            with psycopg.connect(url_of(socket), connect_timeout=5, autocommit=True) as connection:
+                row = connection.execute(_identity()).fetchone()
+        except psycopg.Error:
+            return None
+        if row is None or row[1] != self.layout.system_identifier:
+            return None
+        # A copied folder has the identifier of its original, but not its path and not its lock.
+        if row[0] != str(self.layout.data) and not self.is_alive():
+            return None
+        return Answer(socket, str(row[2]))
+
+    def is_alive(self) -> bool:
+        """Tell whether any process of the server lives, answering or not."""
+        return is_locked(self.layout.server_lock) or server_pid(self.layout) is not None
+
+    def ensure(self, programs: Programs, account: Account, settings: Mapping[str, str]) -> Answer:
+        """Return an answering server: the one that runs, or a new one.
+
+        Raises:
+            EmbeddedError: It does not start, or does not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if (answer := self.answer()) is not None:
+                return answer
+            if server_pid(self.layout) is None:
+                lock = try_lock(self.layout.server_lock)
+                if lock is not None:
+                    self._launch(lock, programs, account, settings)
+                    return self._await_answer(deadline)
+            elif self._is_unreachable():
+                self.stop()
+                continue
+            self._check(deadline)
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> bool:
+        """Stop the server and wait until its last process has gone.
+
+        Returns:
+            There was a server to stop.
+
+        Raises:
+            EmbeddedError: It did not go.
+        """
+        pid = server_pid(self.layout)
+        if pid is None and not self.is_alive():
+            forget_socket(self.layout)
+            return False
+        # Fast first: transactions are rolled back and a checkpoint is made. Then abort, which
+        # leaves work for the recovery at the next start but loses nothing that was committed.
+        for sign, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, ABORT_SECONDS)):
+            if pid is not None:
+                _send(pid, sign)
+            if self._await_end(seconds):
+                forget_socket(self.layout)
+                return True
+        raise EmbeddedError(
+            f"cannot stop the private Postgres in {str(self.layout.home)!r}: "
+            + (f"process {pid} does not end" if pid else "it was started where we cannot see it")
+            + "; end it by hand, perhaps in another container or as another user"
+        )
+
+    def _is_unreachable(self) -> bool:
+        """The server is up, but its socket was deleted or moved away."""
+        socket = recorded_socket(self.layout)
+        if socket is not None and socket_file(socket).exists():
+            return False
+        try:
+            lines = (self.layout.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def _launch(
+        self, lock: int, programs: Programs, account: Account, settings: Mapping[str, str]
+    ) -> None:
+        try:
+            # Nobody of this cluster lives, so the file is stale, whoever has its number now.
+            (self.layout.data / "postmaster.pid").unlink(missing_ok=True)
+            socket = prepare_socket(self.layout, account)
+            self.layout.settings.write_text(render_settings(settings, socket=socket))
+            _rotate(self.layout.log)
+            with self.layout.log.open("ab") as log:
+                self._run_pg_ctl(programs, account, lock=lock, log=log.fileno())
+        finally:
+            os.close(lock)
+
+    def _run_pg_ctl(self, programs: Programs, account: Account, *, lock: int, log: int) -> None:
+        identifier = self.layout.system_identifier or "unknown"
+        # The data directory goes by the environment, and the log by a descriptor: pg_ctl puts
+        # its arguments into a shell command, where an odd path would be read as something else.
+        done = subprocess.run(
+            [programs["pg_ctl"], "start", "--no-wait", "-s", "-o", f"-c {server_tag(identifier)}"],
+            cwd="/",
+            env={**clean_environment(), "PGDATA": str(self.layout.data)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[lock],
+            check=False,
+            **account.drop,
+        )
+        if done.returncode != 0:
+            raise self._failure("pg_ctl failed")
+
+    def _await_answer(self, deadline: float) -> Answer:
+        while True:
+            # Look whether it lives before asking: it may answer in between, never the reverse.
+            lives = self.is_alive()
+            if (answer := self.answer()) is not None:
+                return answer
+            if not lives:
+                raise self._failure("the server ended")
+            self._check(deadline)
+            time.sleep(POLL_SECONDS)
+
+    def _await_end(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self.is_alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise self._failure(
+                f"a server lives but has not answered for {START_SECONDS:.0f} seconds"
+            )
+
+    def _failure(self, case: str) -> EmbeddedError:
+        return EmbeddedError(
+            f"cannot start the private Postgres in {str(self.layout.home)!r}: {case};"
+            f" the end of {str(self.layout.log)!r} says:\n{_tail(self.layout.log)}"
+        )
+
+
+@cache
+def _identity() -> bytes:
+    return files("howdah.embedded").joinpath("identity.sql").read_bytes()
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        pass  # it ended by itself, which is what we want
+
+
+def _rotate(log: Path) -> None:
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return "(there is none)"
