@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DOLLAR_QUOTE = re.compile(r"\$\w*\$")
 _PARAM = re.compile(r"(?<![:\w]):[a-z_][a-z0-9_]*")
 
 
@@ -66,10 +67,11 @@ def quote_name(name: str) -> str:
         fits = 0 < len(name.encode()) <= MAX_NAME_BYTES and "\x00" not in name
     except UnicodeEncodeError:
         fits = False
-    if not fits:
+    # Functions name the schema inside their dollar-quoted bodies, which `$$` would end.
+    if not fits or _DOLLAR_QUOTE.search(name):
         raise ConfigError(
             f"cannot use {name!r} as a schema name: it must have 1 to {MAX_NAME_BYTES} bytes"
-            " of valid text and no NUL character; choose another `schema=`"
+            " of valid text, with no NUL character and no dollar quote; choose another `schema=`"
         )
     return '"' + name.replace('"', '""') + '"'
 
