@@ -1,0 +1,1 @@
+"""Pure data and pure functions: no database, loop, thread or clock."""
