@@ -1,0 +1,1 @@
+"""Small whole applications that use Howdah; each is run by the tests."""
