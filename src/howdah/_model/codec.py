@@ -68,9 +68,13 @@ class Codec:
 
         Raises:
             PydanticUserError: Pydantic knows no form for the type.
+            PydanticUndefinedAnnotation: A model in it names a class that does not exist yet.
         """
         # Not through the adapter's own pair: it takes no configuration for models and the like.
-        schema = TypeAdapter(hint).core_schema
+        adapter = TypeAdapter(hint)
+        # A model that waits for a name would otherwise complain at the first send.
+        adapter.rebuild(raise_errors=True)
+        schema = adapter.core_schema
         validator = SchemaValidator(schema, _CONFIG)
         self._root = root
         self._dump = SchemaSerializer(schema, _CONFIG).to_json

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, NotRequired
+from typing import Any, Never, NoReturn, NotRequired
 
 from pydantic import ConfigDict, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
@@ -283,12 +283,15 @@ def _arguments_codec(task: str, parameters: tuple[Parameter, ...]) -> Codec:
 
 
 def _result_codec(task: str, hint: Any, *, what: str = "its result") -> Codec:
+    if hint in (NoReturn, Never):
+        hint = Any
     try:
         return Codec(hint, root="result", is_plain=True, has_untyped=True)
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         raise UsageError(
             f"cannot make a task of {task!r}: {what} is annotated {_name_of(hint)}, which has no"
-            f" JSON form; use plain values, dataclasses or pydantic models ({_first_line(error)})"
+            " JSON form that pydantic knows; use plain values, dataclasses or pydantic models,"
+            " complete when the task is made"
         ) from error
 
 
