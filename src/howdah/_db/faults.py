@@ -41,7 +41,7 @@ from howdah.errors import (
 # cannot encode.
 CLIENT_FAULTS = (OSError, ValueError)
 
-_BAD_VALUE = {"22003", "22008", "22021", "22P02", "22P05", "54000", "54001"}
+_BAD_VALUE = {"22000", "22003", "22008", "22021", "22P02", "22P05", "54000", "54001"}
 _UNREACHABLE = {"3D000", "53300"}
 _UNREACHABLE_CLASSES = ("08", "28", "57P0")
 _FIRST_RELATIONS = ("archive", "job", "jobs", "queue", "version", "worker")
@@ -202,7 +202,7 @@ def _bad_value(fault: Fault) -> HowdahError:
 
 def _bad_option(fault: Fault) -> HowdahError:
     option = fault.detail.get("option")
-    if option is None:
+    if not option:
         return UsageError(fault.message)
     return UnknownOptionError(fault.message, option=str(option))
 
