@@ -84,23 +84,22 @@ class Account:
         return done.returncode == 0
 
 
-def choose_account(*owned: Path) -> Account:
+def choose_account(data: Path | None = None) -> Account:
     """Choose who the server runs as.
 
     Args:
-        owned: Folders whose owner decides when this process is root, the first that exists and
-            is not root's own. A cluster belongs to the user that made it.
+        data: The data of a cluster. When this process is root and they exist, their owner it is:
+            Postgres accepts no other.
 
     Raises:
         EmbeddedError: This is root and there is no user to drop to.
     """
     uid = os.geteuid()
     if uid != 0:
-        return Account(_name(uid), uid, os.getegid(), is_us=True)
-    for folder in owned:
-        owner = folder.stat() if folder.exists() else None
-        if owner is not None and owner.st_uid != 0:
-            return Account(_name(owner.st_uid), owner.st_uid, owner.st_gid, is_us=False)
+        return Account(name_of(uid), uid, os.getegid(), is_us=True)
+    if data is not None and data.exists():
+        owner = data.stat()
+        return Account(name_of(owner.st_uid), owner.st_uid, owner.st_gid, is_us=False)
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
@@ -114,15 +113,16 @@ def choose_account(*owned: Path) -> Account:
     )
 
 
-def first_closed_folder(account: Account, folder: Path) -> Path | None:
+def first_closed_folder(account: Account, folder: Path) -> Path:
     """Find the topmost folder on a path that the account cannot enter."""
     for step in [*reversed(folder.parents), folder]:
-        if step.exists() and not account.can_enter(step):
+        if not account.can_enter(step):
             return step
-    return None
+    return folder
 
 
-def _name(uid: int) -> str:
+def name_of(uid: int) -> str:
+    """Return a user's name, or the number where the machine knows none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

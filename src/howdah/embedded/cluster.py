@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from howdah.embedded.account import Account, choose_account, first_closed_folder
-from howdah.embedded.binaries import Programs, find_programs
+from howdah.embedded.account import Account
+from howdah.embedded.binaries import NEWEST_MAJOR, Programs, find_programs, is_named
+from howdah.embedded.folders import check_is_ours, check_owner, prepare_folders, remove_home
 from howdah.embedded.founding import found
 from howdah.embedded.layout import Layout, founded_majors
 from howdah.embedded.locks import hold
 from howdah.embedded.place import default_root
-from howdah.embedded.processes import server_pid
-from howdah.embedded.runtime import RUNTIME, reachable
+from howdah.embedded.processes import end_orphan, server_identity, server_pid
+from howdah.embedded.runtime import reachable
 from howdah.embedded.server import START_SECONDS, STOP_SECONDS, Server
 from howdah.embedded.settings import check_settings
 from howdah.embedded.sockets import url_of
@@ -32,7 +32,6 @@ from howdah.embedded.users import Lease, count_users, forget_dead_users, take_le
 from howdah.errors import EmbeddedError
 
 _TURN_SECONDS = START_SECONDS + STOP_SECONDS
-_IGNORE = "# A private Postgres of Howdah: data of this machine, not of the project.\n*\n"
 
 
 class Cluster:
@@ -69,6 +68,7 @@ class Cluster:
         self._busy_thread: int | None = None
         self._lease: Lease | None = None
         self._layout: Layout | None = None
+        self._server: tuple[int, str] | None = None
 
     def start(self, *, keep: bool = False) -> str:
         """Have the server running, and count as its user until `release`.
@@ -86,13 +86,12 @@ class Cluster:
             EmbeddedError: It cannot be run; the message says why and what to do.
         """
         with self._exclusively("start"):
-            layout = self._choose_layout()
-            programs = find_programs(layout.major)
-            account = self._prepare(layout)
-            with self._turn(layout, "start"):
-                url = self._start(layout, reachable(programs, account, self.root), account, keep)
+            programs = self._choose_programs()
+            layout = self._layout = Layout(self.root, programs.major)
+            account = prepare_folders(layout)
             atexit.register(self.release)
-            return url
+            with self._turn(layout, "start"):
+                return self._start(layout, reachable(programs, account, self.root), account, keep)
 
     def release(self) -> bool:
         """Stop counting as a user; the last one out stops the server.
@@ -107,21 +106,23 @@ class Cluster:
         Raises:
             EmbeddedError: The server does not stop.
         """
-        lease = self._lease
+        lease, layout = self._lease, self._layout
         # A forked child shares the descriptor: were it to leave, the parent would be put out.
-        # A signal handler in the middle of `start` finds its own thread at work here; it must not
-        # wait for itself, and `start` cleans up when the handler raises.
-        if lease is None or lease.pid != os.getpid() or self._busy_thread == threading.get_ident():
+        if lease is None or layout is None or lease.pid != os.getpid():
+            return False
+        # A signal handler in the middle of `start` finds its own thread at work here. It must not
+        # wait for itself; when it raises, `start` cleans up.
+        if self._busy_thread == threading.get_ident():
             return False
         with self._exclusively("release"):
             atexit.unregister(self.release)
-            layout = self._choose_layout()
             try:
                 with self._turn(layout, "release"):
                     return self._leave(layout)
-            except FileNotFoundError:  # the folder was deleted; its server ends by itself
+            except FileNotFoundError:
+                # The folder was deleted, and with it all data. What runs on is of no use to anyone.
                 self._drop_lease()
-                return False
+                return self._server is not None and end_orphan(*self._server)
 
     def stop(self) -> bool:
         """Stop the server now, whoever uses it. The data stays.
@@ -133,8 +134,8 @@ class Cluster:
             EmbeddedError: The server does not stop.
         """
         with self._exclusively("stop"):
-            layout = self._choose_layout()
-            if not layout.home.exists():
+            layout = self._existing_layout()
+            if layout is None or not layout.home.exists():
                 return False
             with self._turn(layout, "stop"):
                 return self._stop(layout)
@@ -151,25 +152,21 @@ class Cluster:
             EmbeddedError: The folder was not made by Howdah, or the server does not stop.
         """
         with self._exclusively("destroy"):
-            layout = self._choose_layout()
-            if not layout.home.exists():
+            layout = self._existing_layout()
+            if layout is None or not layout.home.exists():
                 return False
-            if not layout.marker.is_file() or layout.home.is_symlink():
-                raise EmbeddedError(
-                    f"cannot destroy {str(layout.home)!r}: it was not made by Howdah, for it"
-                    f" holds no file {layout.marker.name!r}; delete it by hand if you mean it"
-                )
+            check_is_ours(layout)
             with self._turn(layout, "destroy"):
                 self._stop(layout)
-                shutil.rmtree(layout.home)
-            self._tidy()
+                self._drop_lease()
+                remove_home(layout)
             self._layout = None
             return True
 
     def status(self) -> ClusterStatus:
         """Look at the cluster without changing or waiting for anything."""
         with self._exclusively("look at"):
-            layout = self._choose_layout()
+            layout = self._existing_layout() or Layout(self.root, NEWEST_MAJOR)
             answer = Server(layout).answer()
             return ClusterStatus(
                 running=answer is not None,
@@ -199,7 +196,8 @@ class Cluster:
 
     def _start(self, layout: Layout, programs: Programs, account: Account, keep: bool) -> str:
         forget_dead_users(layout.users)
-        if self._lease is None:
+        # A forked child finds its parent's lease here and needs one of its own.
+        if self._lease is None or self._lease.pid != os.getpid():
             self._lease = take_lease(layout.users)
         server = Server(layout)
         try:
@@ -209,6 +207,7 @@ class Cluster:
                 # What is kept is one run of the server; this is a new one.
                 layout.keep.unlink(missing_ok=True)
             answer = server.ensure(programs, account, self._settings)
+            self._server = server_identity(layout)
             if keep:
                 layout.keep.touch()
         except BaseException:
@@ -231,50 +230,20 @@ class Cluster:
         layout.keep.unlink(missing_ok=True)
         return Server(layout).stop()
 
-    def _choose_layout(self) -> Layout:
-        if self._layout is None:
-            self._layout = Layout(self.root, self._wanted_major or self._find_major())
-        return self._layout
+    def _choose_programs(self) -> Programs:
+        if self._layout is None and is_named() and self._wanted_major is None:
+            return find_programs()
+        existing = self._existing_layout()
+        if existing is None or not existing.is_founded:
+            return find_programs(self._wanted_major)
+        return find_programs(existing.major, data=existing.data)
 
-    def _find_major(self) -> int:
-        existing = founded_majors(self.root)
-        return existing[0] if existing else find_programs().major
-
-    def _prepare(self, layout: Layout) -> Account:
-        """Make the folders, and see that the server's user can reach them."""
-        account = choose_account(layout.data, self.root)
-        self._make_root(account)
-        closed = None if account.is_us else first_closed_folder(account, self.root)
-        if closed is not None:
-            raise EmbeddedError(
-                f"cannot start a private Postgres below {str(self.root)!r}: as root it runs as"
-                f" user {account.name!r}, who may not enter {str(closed)!r}; choose another"
-                f" `root`, such as a folder below '/var/lib', or run as an ordinary user"
-            )
-        layout.home.mkdir(mode=0o755, exist_ok=True)
-        if not layout.marker.exists():
-            if any(layout.home.iterdir()):
-                raise EmbeddedError(
-                    f"cannot start a private Postgres in {str(layout.home)!r}: the folder is in"
-                    " use by something else; choose another `root`"
-                )
-            layout.home.chmod(0o755)
-            layout.marker.write_text("A private Postgres of Howdah; `howdah postgres destroy`\n")
-        return account
-
-    def _make_root(self, account: Account) -> None:
-        is_new = not self.root.exists()
-        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if is_new or not any(self.root.iterdir()):
-            # Ours from the start. Another user must be able to pass through, not to look around.
-            self.root.chmod(0o700 if account.is_us else 0o711)
-            (self.root / ".gitignore").write_text(_IGNORE)
-
-    def _tidy(self) -> None:
-        if not founded_majors(self.root):
-            shutil.rmtree(self.root / RUNTIME, ignore_errors=True)
-        if {".gitignore"} >= {path.name for path in self.root.iterdir()}:
-            shutil.rmtree(self.root, ignore_errors=True)
+    def _existing_layout(self) -> Layout | None:
+        """The cluster that was asked for, if anything is there to be looked at."""
+        if self._layout is not None:
+            return self._layout
+        majors = [self._wanted_major] if self._wanted_major else founded_majors(self.root)
+        return Layout(self.root, majors[0]) if majors else None
 
     @contextmanager
     def _exclusively(self, verb: str) -> Iterator[None]:
@@ -293,6 +262,7 @@ class Cluster:
 
     def _turn(self, layout: Layout, verb: str) -> AbstractContextManager[None]:
         """One process at a time."""
+        check_owner(layout)
         return hold(layout.start_lock, timeout_seconds=_TURN_SECONDS, doing=self._asked(verb))
 
     def _asked(self, verb: str) -> str:

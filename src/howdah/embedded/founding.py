@@ -49,8 +49,15 @@ def sweep(layout: Layout) -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this environment without what PostgreSQL's programs would take as orders."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """Return what PostgreSQL's programs need of this environment, and nothing they could obey.
+
+    The server outlives this process and may run as another user, so it gets no secrets either.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "TMPDIR"} or name.startswith(("LD_", "DYLD_"))
+    }
     return {**kept, "LC_ALL": "C"}
 
 

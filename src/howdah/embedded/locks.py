@@ -17,17 +17,35 @@ from howdah.errors import EmbeddedError
 
 POLL_SECONDS = 0.005
 
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
-def try_lock(path: Path, *, shared: bool = False) -> int | None:
-    """Lock a file now, or return None when someone else holds it.
+
+def try_lock(path: Path) -> int | None:
+    """Lock a file now, making it when missing, or return None when someone else holds it.
 
     Returns:
         A descriptor. The lock lasts until it, and every copy that a child process inherited, is
         closed.
     """
-    descriptor = open_lock(path)
+    # Read-only is enough for flock.
+    return _lock(os.open(path, _FLAGS | os.O_CREAT, 0o644), fcntl.LOCK_EX)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether someone holds the lock; the file itself may be missing."""
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        descriptor = _lock(os.open(path, _FLAGS), fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _lock(descriptor: int, kind: int) -> int | None:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
@@ -35,17 +53,6 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def is_locked(path: Path) -> bool:
-    """Tell whether someone holds the lock exclusively; the file itself may be missing."""
-    if not path.exists():
-        return False
-    descriptor = try_lock(path, shared=True)
-    if descriptor is None:
-        return True
-    os.close(descriptor)
-    return False
 
 
 @contextmanager
@@ -91,9 +98,3 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-def open_lock(path: Path) -> int:
-    """Open a file to be locked, making it when it is missing."""
-    # Read-only is enough for flock, and lets a user share a lock file that root made.
-    return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

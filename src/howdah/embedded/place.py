@@ -24,8 +24,7 @@ def default_root() -> Path:
     root = project / FOLDER
     if os.geteuid() != 0:
         return root
-    seen = root if root.exists() else project
-    if choose_account(root).can_enter(seen):
+    if choose_account().can_enter(root if root.exists() else project):
         return root
     digest = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
     return STATE_FOLDER / f"{project.name or 'root'}-{digest}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,21 +16,34 @@ def server_tag(system_identifier: str) -> str:
     return f"cluster_name=howdah-{system_identifier}"
 
 
-def server_pid(layout: Layout) -> int | None:
-    """Return the id of the living server process of this cluster, or None.
+def server_identity(layout: Layout) -> tuple[int, str] | None:
+    """Return the id of the living server process and the cluster's system identifier, or None.
 
     The pid file is only a hint: it outlives a killed server, and its number may belong to any
     process by now. The command line decides. A zombie has none and counts as dead.
     """
     identifier = layout.system_identifier
     try:
-        first = (layout.data / "postmaster.pid").read_text().partition("\n")[0]
-        pid = int(first)
+        pid = int((layout.data / "postmaster.pid").read_text().partition("\n")[0])
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    if identifier is None or pid <= 1:
+    if identifier is None or pid <= 1 or not is_server(pid, identifier):
         return None
-    return pid if is_server(pid, identifier) else None
+    return pid, identifier
+
+
+def server_pid(layout: Layout) -> int | None:
+    """Return the id of the living server process of this cluster, or None."""
+    found = server_identity(layout)
+    return found[0] if found else None
+
+
+def end_orphan(pid: int, system_identifier: str) -> bool:
+    """Abort a server whose folder has been deleted, if it lives yet."""
+    if not is_server(pid, system_identifier):
+        return False
+    os.kill(pid, signal.SIGQUIT)
+    return True
 
 
 def is_server(pid: int, system_identifier: str) -> bool:
@@ -39,14 +54,10 @@ def is_server(pid: int, system_identifier: str) -> bool:
 def _command_line(pid: int) -> str:
     if sys.platform == "linux":
         try:
-            return (
-                Path(f"/proc/{pid}/cmdline")
-                .read_bytes()
-                .replace(b"\0", b" ")
-                .decode("utf-8", "replace")
-            )
+            said = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return ""
+        return said.replace(b"\0", b" ").decode("utf-8", "replace")
     return subprocess.run(
         ["ps", "-ww", "-o", "command=", "-p", str(pid)],
         capture_output=True,

@@ -52,9 +52,9 @@ def _copy(install: Path, target: Path) -> None:
     package = install.parent
     target.parent.mkdir(mode=0o755, exist_ok=True)
     target.parent.chmod(0o755)
-    for stale in target.parent.glob("copy-*"):
+    for stale in target.parent.glob(f"copy-{target.name}-*"):
         shutil.rmtree(stale, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix="copy-", dir=target.parent))
+    draft = Path(tempfile.mkdtemp(prefix=f"copy-{target.name}-", dir=target.parent))
     shutil.copytree(install, draft / package.name / install.name, symlinks=True, ignore=_LEFT_OUT)
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -65,11 +66,10 @@ class Server:
     def answer(self) -> Answer | None:
         """Ask the server who it is, and return None when none of this cluster answers."""
         socket = recorded_socket(self.layout)
-        if socket is None or not socket_file(socket).exists():
+        if socket is None or not self._is_ready() or not socket_file(socket).exists():
             return None
         try:
-            with psycopg.connect(url_of(socket), connect_timeout=5, autocommit=True) as connection:
-                row = connection.execute(_identity()).fetchone()
+            row = _ask(socket)
         except psycopg.Error:
             return None
         if row is None or row[1] != self.layout.system_identifier:
@@ -113,32 +113,33 @@ class Server:
         Raises:
             EmbeddedError: It did not go.
         """
-        pid = server_pid(self.layout)
-        if pid is None and not self.is_alive():
+        if not self.is_alive():
             forget_socket(self.layout)
             return False
         # Fast first: transactions are rolled back and a checkpoint is made. Then abort, which
         # leaves work for the recovery at the next start but loses nothing that was committed.
-        for sign, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, ABORT_SECONDS)):
-            if pid is not None:
-                _send(pid, sign)
-            if self._await_end(seconds):
-                forget_socket(self.layout)
-                return True
-        raise EmbeddedError(
-            f"cannot stop the private Postgres in {str(self.layout.home)!r}: "
-            + (f"process {pid} does not end" if pid else "it was started where we cannot see it")
-            + "; end it by hand, perhaps in another container or as another user"
-        )
+        if not self._end(signal.SIGINT, STOP_SECONDS) and not self._end(
+            signal.SIGQUIT, ABORT_SECONDS
+        ):
+            pid = server_pid(self.layout)
+            raise EmbeddedError(
+                f"cannot stop the private Postgres in {str(self.layout.home)!r}: "
+                + (f"process {pid} does not end" if pid else "its process cannot be seen from here")
+                + "; end it by hand, perhaps in another container or as another user"
+            )
+        forget_socket(self.layout)
+        return True
 
     def _is_unreachable(self) -> bool:
         """The server is up, but its socket was deleted or moved away."""
         socket = recorded_socket(self.layout)
-        if socket is not None and socket_file(socket).exists():
-            return False
+        return self._is_ready() and (socket is None or not socket_file(socket).exists())
+
+    def _is_ready(self) -> bool:
+        """The pid file says that connections are taken; a first filter, not a proof."""
         try:
             lines = (self.layout.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
@@ -185,9 +186,16 @@ class Server:
             self._check(deadline)
             time.sleep(POLL_SECONDS)
 
-    def _await_end(self, seconds: float) -> bool:
+    def _end(self, sign: signal.Signals, seconds: float) -> bool:
+        """Send a signal and wait until no process of the server lives."""
         deadline = time.monotonic() + seconds
+        told: int | None = None
         while self.is_alive():
+            # A server that is only just starting has yet to write its pid.
+            pid = server_pid(self.layout)
+            if pid is not None and pid != told:
+                _send(pid, sign)
+                told = pid
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_SECONDS)
@@ -197,13 +205,29 @@ class Server:
         if time.monotonic() > deadline:
             raise self._failure(
                 f"a server lives but has not answered for {START_SECONDS:.0f} seconds"
+                f" ({self._why_silent()})"
             )
+
+    def _why_silent(self) -> str:
+        socket = recorded_socket(self.layout)
+        if socket is None:
+            return "nobody said where its socket is"
+        try:
+            _ask(socket)
+        except psycopg.Error as error:
+            return str(error).strip()
+        return "another server answers in its place"
 
     def _failure(self, case: str) -> EmbeddedError:
         return EmbeddedError(
             f"cannot start the private Postgres in {str(self.layout.home)!r}: {case};"
             f" the end of {str(self.layout.log)!r} says:\n{_tail(self.layout.log)}"
         )
+
+
+def _ask(socket: Path) -> tuple[Any, ...] | None:
+    with psycopg.connect(url_of(socket), connect_timeout=5, autocommit=True) as connection:
+        return connection.execute(_identity()).fetchone()
 
 
 @cache

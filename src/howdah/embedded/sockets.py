@@ -45,7 +45,7 @@ def recorded_socket(layout: Layout) -> Path | None:
 
 
 def prepare_socket(layout: Layout, account: Account) -> Path:
-    """Make the socket folder for a new start and remember it."""
+    """Make the socket folder for a new start and remember it. Only when no server lives."""
     recorded = recorded_socket(layout)
     if _fits(layout.socket):
         folder = layout.socket
@@ -57,6 +57,9 @@ def prepare_socket(layout: Layout, account: Account) -> Path:
     else:
         folder = Path(tempfile.mkdtemp(prefix="howdah-", dir=_temporary(account)))
         account.own(folder)
+    # What a killed server left here names its pid, which Postgres would take for a living one.
+    for name in (socket_file(folder).name, f"{socket_file(folder).name}.lock"):
+        (folder / name).unlink(missing_ok=True)
     if folder != recorded:
         draft = layout.socket_record.with_suffix(".new")
         draft.write_text(str(folder))

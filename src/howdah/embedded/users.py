@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from howdah.embedded.locks import is_locked, try_lock
-from howdah.errors import EmbeddedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,13 @@ def take_lease(users: Path) -> Lease:
     """Count this process as a user."""
     users.mkdir(mode=0o755, exist_ok=True)
     pid = os.getpid()
-    path = users / f"{pid}-{secrets.token_hex(4)}"
-    descriptor = try_lock(path)
-    if descriptor is None:
-        raise EmbeddedError(f"cannot count as a user of the private Postgres: {path} is locked")
-    return Lease(path, descriptor, pid)
+    while True:
+        path = users / f"{pid}-{secrets.token_hex(4)}"
+        descriptor = try_lock(path)
+        if descriptor is not None:
+            return Lease(path, descriptor, pid)
+        # Somebody who counts the users held our new file for a moment. Take another.
+        path.unlink(missing_ok=True)
 
 
 def count_users(users: Path) -> int:
