@@ -1,0 +1,222 @@
+"""How a job is to be sent, apart from its arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from howdah._model.duration import seconds_of
+from howdah._model.retry import BUILT_IN, Retry
+from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
+
+MIN_PRIORITY, MAX_PRIORITY = -32_768, 32_767
+MAX_LABEL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """What can be said of a job beside its arguments; None says nothing.
+
+    Attributes:
+        id: The job's id, for a send that may be repeated.
+        priority: Higher runs first; 0 when nobody says.
+        start_after: Not before this moment, or not before this time has passed on the
+            database's clock.
+        retry: The policy, or just its limit, which leaves the rest to whoever speaks next.
+        expire_in: How long one attempt may take.
+        key: At most one live job of a task has it.
+        tags: Words to find the job by.
+        retention: How long it is kept after it has finished.
+
+    Raises:
+        NaiveDatetimeError: `start_after` has no time zone.
+        UsageError: A value is out of range.
+    """
+
+    id: UUID | None = None
+    priority: int | None = None
+    start_after: datetime | timedelta | float | None = None
+    retry: Retry | int | None = None
+    expire_in: timedelta | float | None = None
+    key: str | None = None
+    tags: tuple[str, ...] | None = None
+    retention: timedelta | float | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is not None and not isinstance(self.id, UUID):
+            raise UsageError(f"cannot use id={self.id!r}: it must be a UUID")
+        if self.priority is not None:
+            _check_priority(self.priority)
+        if self.start_after is not None:
+            _check_start(self.start_after)
+        if self.retry is not None and not isinstance(self.retry, Retry):
+            _check_retry_limit(self.retry)
+        if self.expire_in is not None:
+            seconds_of(self.expire_in, what="expire_in", zero=False)
+        if self.retention is not None:
+            seconds_of(self.retention, what="retention")
+        if self.key is not None:
+            _check_label(self.key, "key")
+        if self.tags is not None:
+            object.__setattr__(self, "tags", _checked_tags(self.tags))
+
+    @classmethod
+    def parse(cls, options: Mapping[str, Any]) -> SendOptions:
+        """Make options of a mapping whose keys nobody has checked.
+
+        Raises:
+            UnknownOptionError: There is no option of that name.
+            NaiveDatetimeError: `start_after` has no time zone.
+            UsageError: A value is out of range.
+        """
+        refuse_unknown(options.keys() - OPTION_NAMES)
+        return cls(**options)
+
+    def over(self, weaker: SendOptions) -> SendOptions:
+        """Put these options over others: what these do not say, the others do."""
+        said: dict[str, Any] = {
+            name: value for name in OPTION_NAMES if (value := getattr(self, name)) is not None
+        }
+        if isinstance(self.retry, int) and isinstance(weaker.retry, Retry):
+            said["retry"] = replace(weaker.retry, limit=self.retry)
+        return replace(weaker, **said)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The options as `howdah.send` takes them; durations are seconds."""
+        said: dict[str, Any] = {}
+        if self.id is not None:
+            said["id"] = str(self.id)
+        if self.priority is not None:
+            said["priority"] = self.priority
+        if isinstance(self.start_after, datetime):
+            said["start_after"] = self.start_after.isoformat()
+        elif self.start_after is not None:
+            said["delay"] = seconds_of(self.start_after, what="start_after")
+        if self.retry is not None:
+            retry = self.retry if isinstance(self.retry, Retry) else Retry(limit=self.retry)
+            if retry.to_mapping() != _BUILT_IN_RETRY:
+                said["retry"] = retry.to_mapping()
+        if self.expire_in is not None:
+            said["expire_in"] = seconds_of(self.expire_in, what="expire_in")
+        if self.key is not None:
+            said["key"] = self.key
+        if self.tags is not None:
+            said["tags"] = list(self.tags)
+        if self.retention is not None:
+            said["retention"] = seconds_of(self.retention, what="retention")
+        return said
+
+    def to_json(self) -> str:
+        """The options as JSON text for `howdah.send`."""
+        said = self.to_mapping()
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":")) if said else "{}"
+
+
+OPTION_NAMES = frozenset(field.name for field in fields(SendOptions))
+NOTHING = SendOptions()
+_BUILT_IN_RETRY = BUILT_IN.to_mapping()
+
+
+def merge(*levels: SendOptions | None) -> SendOptions:
+    """Merge the options of call, task, queue and app: the first that says a thing decides.
+
+    Args:
+        levels: The nearest first. The exception rules of a Retry cannot be stored with a job, so
+            those of the call are refused; see `refuse_rules`.
+    """
+    merged = NOTHING
+    for level in reversed(levels):
+        if level is not None and level is not NOTHING:
+            merged = level.over(merged)
+    return merged
+
+
+def refuse_rules(options: SendOptions) -> None:
+    """Refuse, for one call, a Retry that names exceptions: only a task can keep those.
+
+    Raises:
+        UsageError: It names some.
+    """
+    if isinstance(options.retry, Retry) and options.retry.has_rules:
+        raise UsageError(
+            "cannot send with Retry(on=..., never=...): exception classes are not stored with a"
+            " job; give them to the task, as in @app.task(retry=Retry(never=(ValueError,)))"
+        )
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse options that do not exist.
+
+    Raises:
+        UnknownOptionError: `names` is not empty.
+    """
+    for name in sorted(names):
+        near = get_close_matches(name, OPTION_NAMES, n=1)
+        what_to_do = f"did you mean {near[0]!r}?" if near else f"the options are {_all_names()}"
+        raise UnknownOptionError(f"there is no option {name!r}: {what_to_do}", option=name)
+
+
+def _all_names() -> str:
+    return ", ".join(field.name for field in fields(SendOptions))
+
+
+def _check_priority(priority: object) -> None:
+    is_whole = isinstance(priority, int) and not isinstance(priority, bool)
+    if not is_whole or not MIN_PRIORITY <= priority <= MAX_PRIORITY:  # type: ignore[operator]
+        raise UsageError(
+            f"cannot use priority={priority!r}: it must be a whole number from"
+            f" {MIN_PRIORITY} to {MAX_PRIORITY}"
+        )
+
+
+def _check_start(start_after: datetime | timedelta | float) -> None:
+    if not isinstance(start_after, datetime):
+        seconds_of(start_after, what="start_after")
+    elif start_after.utcoffset() is None:
+        raise NaiveDatetimeError(
+            f"cannot use start_after={start_after!r}: it has no time zone, so it names no moment;"
+            " write datetime.now(UTC) + ..., or give a timedelta"
+        )
+
+
+def _check_retry_limit(limit: object) -> None:
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise UsageError(f"cannot use retry={limit!r}: it must be a Retry or a number of retries")
+    Retry(limit=limit)
+
+
+def _checked_tags(tags: object) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise UsageError(f"cannot use tags={tags!r}: they must be a tuple of words")
+    found = tuple(tags)
+    for tag in found:
+        _check_label(tag, "a tag")
+    return found
+
+
+def _check_label(label: object, what: str) -> None:
+    if not isinstance(label, str):
+        raise UsageError(f"cannot use {label!r} as {what}: it must be text")
+    if not 1 <= len(label) <= MAX_LABEL:
+        raise UsageError(
+            f"cannot use {label[:40]!r} as {what}: it has {len(label)} characters and 1 to"
+            f" {MAX_LABEL} are allowed"
+        )
+    if "\x00" in label or not _is_text(label):
+        raise UsageError(
+            f"cannot use {label!r} as {what}: it holds a NUL character or a lone surrogate,"
+            " which Postgres cannot store"
+        )
+
+
+def _is_text(label: str) -> bool:
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
