@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -22,9 +23,9 @@ from howdah.embedded.founding import found
 from howdah.embedded.layout import Layout, founded_majors
 from howdah.embedded.locks import hold
 from howdah.embedded.place import default_root
-from howdah.embedded.processes import end_orphan, server_identity, server_pid
+from howdah.embedded.processes import ServerProcess, find_server
 from howdah.embedded.runtime import reachable
-from howdah.embedded.server import START_SECONDS, STOP_SECONDS, Server
+from howdah.embedded.server import START_SECONDS, STOP_SECONDS, Server, send
 from howdah.embedded.settings import check_settings
 from howdah.embedded.sockets import url_of
 from howdah.embedded.status import ClusterStatus, size_of
@@ -68,7 +69,7 @@ class Cluster:
         self._busy_thread: int | None = None
         self._lease: Lease | None = None
         self._layout: Layout | None = None
-        self._server: tuple[int, str] | None = None
+        self._process: ServerProcess | None = None
 
     def start(self, *, keep: bool = False) -> str:
         """Have the server running, and count as its user until `release`.
@@ -122,7 +123,7 @@ class Cluster:
             except FileNotFoundError:
                 # The folder was deleted, and with it all data. What runs on is of no use to anyone.
                 self._drop_lease()
-                return self._server is not None and end_orphan(*self._server)
+                return self._abort_orphan()
 
     def stop(self) -> bool:
         """Stop the server now, whoever uses it. The data stays.
@@ -168,11 +169,12 @@ class Cluster:
         with self._exclusively("look at"):
             layout = self._existing_layout() or Layout(self.root, NEWEST_MAJOR)
             answer = Server(layout).answer()
+            process = find_server(layout)
             return ClusterStatus(
                 running=answer is not None,
                 major=layout.major,
                 version=answer.version if answer else None,
-                pid=server_pid(layout) if answer else None,
+                pid=process.pid if answer and process else None,
                 url=url_of(answer.socket) if answer else None,
                 users=count_users(layout.users),
                 keep=layout.keep.exists(),
@@ -207,7 +209,7 @@ class Cluster:
                 # What is kept is one run of the server; this is a new one.
                 layout.keep.unlink(missing_ok=True)
             answer = server.ensure(programs, account, self._settings)
-            self._server = server_identity(layout)
+            self._process = find_server(layout)
             if keep:
                 layout.keep.touch()
         except BaseException:
@@ -220,6 +222,12 @@ class Cluster:
         if layout.keep.exists() or count_users(layout.users):
             return False
         return self._stop(layout)
+
+    def _abort_orphan(self) -> bool:
+        if self._process is None or not self._process.is_alive:
+            return False
+        send(self._process, signal.SIGQUIT)
+        return True
 
     def _drop_lease(self) -> None:
         if self._lease is not None:

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from howdah.embedded.layout import Layout
 
 
-def server_tag(system_identifier: str) -> str:
-    """Name the cluster on its server's command line, so that the process can be recognised."""
-    return f"cluster_name=howdah-{system_identifier}"
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server process, recognised by what stands on its command line.
+
+    Attributes:
+        pid: Its process id.
+        tag: The words that only the server of this cluster was started with.
+    """
+
+    pid: int
+    tag: str
+
+    @property
+    def is_alive(self) -> bool:
+        return self.tag in _command_line(self.pid)
 
 
-def server_identity(layout: Layout) -> tuple[int, str] | None:
-    """Return the id of the living server process and the cluster's system identifier, or None.
+def server_tag(layout: Layout) -> str | None:
+    """Return the words that mark this cluster's server process, or None without a cluster.
+
+    A copied folder has the system identifier of its original, and a folder made after one was
+    deleted may have its inode number. None but the cluster itself, moved or not, has both.
+    """
+    identifier = layout.system_identifier
+    if identifier is None:
+        return None
+    return f"cluster_name=howdah-{identifier}-{layout.data.stat().st_ino}"
+
+
+def find_server(layout: Layout) -> ServerProcess | None:
+    """Find the living server process of this cluster.
 
     The pid file is only a hint: it outlives a killed server, and its number may belong to any
     process by now. The command line decides. A zombie has none and counts as dead.
     """
-    identifier = layout.system_identifier
+    tag = server_tag(layout)
     try:
         pid = int((layout.data / "postmaster.pid").read_text().partition("\n")[0])
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    if identifier is None or pid <= 1 or not is_server(pid, identifier):
+    if tag is None or pid <= 1:
         return None
-    return pid, identifier
-
-
-def server_pid(layout: Layout) -> int | None:
-    """Return the id of the living server process of this cluster, or None."""
-    found = server_identity(layout)
-    return found[0] if found else None
-
-
-def end_orphan(pid: int, system_identifier: str) -> bool:
-    """Abort a server whose folder has been deleted, if it lives yet."""
-    if not is_server(pid, system_identifier):
-        return False
-    os.kill(pid, signal.SIGQUIT)
-    return True
-
-
-def is_server(pid: int, system_identifier: str) -> bool:
-    """Tell whether a process is a server of this cluster."""
-    return server_tag(system_identifier) in _command_line(pid)
+    process = ServerProcess(pid, tag)
+    return process if process.is_alive else None
 
 
 def _command_line(pid: int) -> str:

@@ -26,7 +26,7 @@ from howdah.embedded.binaries import Programs
 from howdah.embedded.founding import clean_environment
 from howdah.embedded.layout import Layout
 from howdah.embedded.locks import POLL_SECONDS, is_locked, try_lock
-from howdah.embedded.processes import server_pid, server_tag
+from howdah.embedded.processes import ServerProcess, find_server, server_tag
 from howdah.embedded.settings import render_settings
 from howdah.embedded.sockets import (
     forget_socket,
@@ -81,7 +81,7 @@ class Server:
 
     def is_alive(self) -> bool:
         """Tell whether any process of the server lives, answering or not."""
-        return is_locked(self.layout.server_lock) or server_pid(self.layout) is not None
+        return is_locked(self.layout.server_lock) or find_server(self.layout) is not None
 
     def ensure(self, programs: Programs, account: Account, settings: Mapping[str, str]) -> Answer:
         """Return an answering server: the one that runs, or a new one.
@@ -93,7 +93,7 @@ class Server:
         while True:
             if (answer := self.answer()) is not None:
                 return answer
-            if server_pid(self.layout) is None:
+            if find_server(self.layout) is None:
                 lock = try_lock(self.layout.server_lock)
                 if lock is not None:
                     self._launch(lock, programs, account, settings)
@@ -121,11 +121,13 @@ class Server:
         if not self._end(signal.SIGINT, STOP_SECONDS) and not self._end(
             signal.SIGQUIT, ABORT_SECONDS
         ):
-            pid = server_pid(self.layout)
+            process = find_server(self.layout)
+            case = (
+                f"process {process.pid} does not end" if process else "its process is not visible"
+            )
             raise EmbeddedError(
-                f"cannot stop the private Postgres in {str(self.layout.home)!r}: "
-                + (f"process {pid} does not end" if pid else "its process cannot be seen from here")
-                + "; end it by hand, perhaps in another container or as another user"
+                f"cannot stop the private Postgres in {str(self.layout.home)!r}: {case}"
+                "; end it by hand, perhaps in another container or as another user"
             )
         forget_socket(self.layout)
         return True
@@ -158,11 +160,10 @@ class Server:
             os.close(lock)
 
     def _run_pg_ctl(self, programs: Programs, account: Account, *, lock: int, log: int) -> None:
-        identifier = self.layout.system_identifier or "unknown"
         # The data directory goes by the environment, and the log by a descriptor: pg_ctl puts
         # its arguments into a shell command, where an odd path would be read as something else.
         done = subprocess.run(
-            [programs["pg_ctl"], "start", "--no-wait", "-s", "-o", f"-c {server_tag(identifier)}"],
+            [programs["pg_ctl"], "start", "--no-wait", "-s", "-o", f"-c {server_tag(self.layout)}"],
             cwd="/",
             env={**clean_environment(), "PGDATA": str(self.layout.data)},
             stdin=subprocess.DEVNULL,
@@ -189,13 +190,13 @@ class Server:
     def _end(self, sign: signal.Signals, seconds: float) -> bool:
         """Send a signal and wait until no process of the server lives."""
         deadline = time.monotonic() + seconds
-        told: int | None = None
+        told: ServerProcess | None = None
         while self.is_alive():
             # A server that is only just starting has yet to write its pid.
-            pid = server_pid(self.layout)
-            if pid is not None and pid != told:
-                _send(pid, sign)
-                told = pid
+            process = find_server(self.layout)
+            if process is not None and process != told:
+                send(process, sign)
+                told = process
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_SECONDS)
@@ -235,11 +236,12 @@ def _identity() -> bytes:
     return files("howdah.embedded").joinpath("identity.sql").read_bytes()
 
 
-def _send(pid: int, sign: signal.Signals) -> None:
+def send(process: ServerProcess, sign: signal.Signals) -> None:
+    """Send a signal to a server that may have ended meanwhile."""
     try:
-        os.kill(pid, sign)
+        os.kill(process.pid, sign)
     except ProcessLookupError:
-        pass  # it ended by itself, which is what we want
+        pass  # it ended by itself, which is what was wanted
 
 
 def _rotate(log: Path) -> None:
