@@ -64,9 +64,10 @@ def test_a_delay_is_left_to_the_clock_of_the_database(delay: Any) -> None:
     assert {"delay": 90.0} == SendOptions(start_after=delay).to_mapping()
 
 
-@pytest.mark.parametrize("retry", [3, Retry(), Retry(never=(ValueError,))])
-def test_a_policy_like_the_built_in_one_is_not_stored(retry: Retry | int) -> None:
-    assert {} == SendOptions(retry=retry).to_mapping()
+def test_a_policy_that_is_said_is_stored_even_if_it_is_the_built_in_one() -> None:
+    task, call = SendOptions(retry=Retry(limit=9)), SendOptions(retry=3)
+
+    assert {"retry": Retry().to_mapping()} == merge(call, task).to_mapping()
 
 
 def test_a_number_of_retries_is_a_policy_with_that_limit() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from howdah._model.duration import seconds_of
-from howdah._model.retry import BUILT_IN, Retry
+from howdah._model.retry import Retry
 from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
 
 MIN_PRIORITY, MAX_PRIORITY = -32_768, 32_767
@@ -98,9 +98,10 @@ class SendOptions:
         elif self.start_after is not None:
             said["delay"] = seconds_of(self.start_after, what="start_after")
         if self.retry is not None:
+            # Said is stored, even where it equals the built-in default: a job without a policy
+            # of its own gets the task's, and this one may have been sent to escape it.
             retry = self.retry if isinstance(self.retry, Retry) else Retry(limit=self.retry)
-            if retry.to_mapping() != _BUILT_IN_RETRY:
-                said["retry"] = retry.to_mapping()
+            said["retry"] = retry.to_mapping()
         if self.expire_in is not None:
             said["expire_in"] = seconds_of(self.expire_in, what="expire_in")
         if self.key is not None:
@@ -119,7 +120,6 @@ class SendOptions:
 
 OPTION_NAMES = frozenset(field.name for field in fields(SendOptions))
 NOTHING = SendOptions()
-_BUILT_IN_RETRY = BUILT_IN.to_mapping()
 
 
 def merge(*levels: SendOptions | None) -> SendOptions:
