@@ -1,0 +1,270 @@
+"""What can be asked of jobs: each verb as a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from howdah._db import wire
+from howdah._db.query import Query, Row
+from howdah._db.record import JobRecord, Page
+from howdah._model.outcome import Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a send.
+
+    Attributes:
+        id: The job; an older one when another live job holds the key.
+        created: Whether it was stored by this send.
+    """
+
+    id: UUID
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a job stands, for somebody who waits for its result. Values are JSON text."""
+
+    state: str
+    result: str | None
+    error: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Which outcomes the database took: all, or only those with these ids."""
+
+    count: int
+    ids: frozenset[str] | None
+
+
+def send(*, queue: str, task: str, args: str, options: str) -> Query[Receipt]:
+    """Store one job. `args` and `options` are JSON text."""
+    return Query(
+        "job/send", {"queue": queue, "task": task, "args": args, "options": options}, _receipt
+    )
+
+
+def send_many(
+    *,
+    queue: str,
+    task: str,
+    ids: Sequence[UUID],
+    args: Iterable[str],
+    priority: int = 0,
+    start_after: str | None = None,
+    delay: float | None = None,
+    tags: str | None = None,
+    retry: str | None = None,
+    expire_in: float | None = None,
+    retention: float | None = None,
+) -> Query[frozenset[UUID] | None]:
+    """Store many jobs of one task. Answers None when all were new, else with the new ones."""
+    return Query(
+        "job/send_many",
+        {
+            "queue": queue,
+            "task": task,
+            "ids": wire.array(ids),
+            "args": wire.RS.join(args),
+            "count": len(ids),
+            "priority": priority,
+            "start_after": start_after,
+            "delay": delay,
+            "tags": tags,
+            "retry": retry,
+            "expire_in": expire_in,
+            "retention": retention,
+        },
+        _new_ids,
+    )
+
+
+def get(job_id: UUID) -> Query[JobRecord | None]:
+    """One job, live or archived."""
+    return Query("job/get", {"id": str(job_id)}, _one_record)
+
+
+def find(page: Page) -> Query[list[JobRecord]]:
+    """Jobs, the newest first."""
+    return Query("job/list", page.params(), _records)
+
+
+def result(job_id: UUID) -> Query[Ending | None]:
+    """How a job ended, or where it stands."""
+    return Query("job/result", {"id": str(job_id)}, _ending)
+
+
+def cancel(job_id: UUID, *, reason: str | None = None) -> Query[str]:
+    """Cancel a job, or ask a running one to stop. Answers with its state."""
+    return Query("job/cancel", {"id": str(job_id), "reason": reason}, _scalar)
+
+
+def retry(job_id: UUID) -> Query[str]:
+    """Run a finished job again, or one that waits for its retry now. Answers with its state."""
+    return Query("job/retry", {"id": str(job_id)}, _scalar)
+
+
+def resume(job_id: UUID) -> Query[str]:
+    """Make a suspended job claimable. Answers with its state."""
+    return Query("job/resume", {"id": str(job_id)}, _scalar)
+
+
+def complete(job_id: str, fence: int, result: str | None) -> Query[bool]:
+    """Complete a running job in the transaction of whoever runs this."""
+    return Query("job/complete", {"id": job_id, "fence": fence, "result": result}, _scalar)
+
+
+def count() -> Query[list[tuple[str, str, int]]]:
+    """How many jobs stand in each state: queue, state, count."""
+    return Query("job/count", {}, lambda rows: [(row[0], row[1], row[2]) for row in rows])
+
+
+def claim(
+    *, queues: Sequence[str], limit: int, worker_id: int, hints: Iterable[str]
+) -> Query[Sequence[Row]]:
+    """Claim jobs for a worker. The rows are read by the claimer: this is the hot path."""
+    return Query(
+        "job/claim",
+        {
+            "queues": wire.RS.join(queues),
+            "limit": limit,
+            "worker_id": worker_id,
+            "hints": wire.RS.join(hints) or None,
+        },
+        _rows,
+    )
+
+
+def finish(outcomes: Sequence[Outcome]) -> Query[Applied]:
+    """Archive what ended."""
+    return Query(
+        "job/finish",
+        {
+            "ids": wire.array([o.job_id for o in outcomes]),
+            "fences": wire.array([o.fence for o in outcomes]),
+            "states": ",".join([o.verdict.value for o in outcomes]),
+            "results": wire.records([o.result for o in outcomes]),
+            "errors": wire.records([o.error for o in outcomes]),
+        },
+        _applied,
+    )
+
+
+_SPENT = frozenset({Verdict.RETRY})
+
+
+def put_back(outcomes: Sequence[Outcome]) -> Query[Applied]:
+    """Give back what did not end: for a retry, a snooze, a release, a suspension."""
+    return Query(
+        "job/put_back",
+        {
+            "ids": wire.array([o.job_id for o in outcomes]),
+            "fences": wire.array([o.fence for o in outcomes]),
+            "states": ",".join(
+                ["waiting" if o.verdict is Verdict.SUSPENDED else "retry" for o in outcomes]
+            ),
+            "delays": wire.array(["null" if o.delay is None else o.delay for o in outcomes]),
+            "spent": wire.array([o.verdict in _SPENT for o in outcomes]),
+            "errors": wire.records([o.error for o in outcomes]),
+        },
+        _applied,
+    )
+
+
+def settled(claims: Sequence[tuple[str, int]]) -> Query[frozenset[str]]:
+    """Which of these (id, fence) have their outcome in the archive already."""
+    return Query(
+        "job/settled",
+        {
+            "ids": wire.array([job_id for job_id, _ in claims]),
+            "fences": wire.array([fence for _, fence in claims]),
+        },
+        lambda rows: frozenset(row[0] for row in rows),
+    )
+
+
+def progress(reports: Mapping[tuple[str, int], str]) -> Query[None]:
+    """Say how far running jobs are: JSON text by (id, fence)."""
+    return Query(
+        "job/progress",
+        {
+            "ids": wire.array([job_id for job_id, _ in reports]),
+            "fences": wire.array([fence for _, fence in reports]),
+            "progress": wire.RS.join(reports.values()),
+        },
+        _nothing,
+    )
+
+
+def requests(worker_id: int) -> Query[tuple[bool, frozenset[tuple[str, int]]]]:
+    """Whether the worker's lease stands, and which (id, fence) it holds were asked to stop."""
+    return Query("job/requests", {"worker_id": worker_id}, _requests)
+
+
+def promote(*, limit: int, within: float | None) -> Query[tuple[int, float | None]]:
+    """Make due jobs claimable: how many were, and the seconds until the next is due.
+
+    Args:
+        limit: At most so many.
+        within: Look only at those due in the last so many seconds; None looks at all.
+    """
+    return Query(
+        "job/promote", {"limit": limit, "within": within}, lambda rows: (rows[0][0], rows[0][1])
+    )
+
+
+def expire(*, grace: float, limit: int) -> Query[int]:
+    """End attempts that ran over their time by `grace` seconds. Answers with how many."""
+    return Query("job/expire", {"grace": grace, "limit": limit}, _scalar)
+
+
+def _rows(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows
+
+
+def _scalar(rows: Sequence[Row]) -> Any:
+    return rows[0][0]
+
+
+def _nothing(rows: Sequence[Row]) -> None:
+    return None
+
+
+def _receipt(rows: Sequence[Row]) -> Receipt:
+    return Receipt(UUID(rows[0][0]), rows[0][1])
+
+
+def _new_ids(rows: Sequence[Row]) -> frozenset[UUID] | None:
+    if rows[0][1] is None and rows[0][0] > 0:
+        return None
+    return frozenset(UUID(text) for text in (rows[0][1] or "").split(",") if text)
+
+
+def _applied(rows: Sequence[Row]) -> Applied:
+    count, ids = rows[0]
+    return Applied(count, None if ids is None else frozenset(ids.split(",")) - {""})
+
+
+def _one_record(rows: Sequence[Row]) -> JobRecord | None:
+    return JobRecord.read(rows[0]) if rows else None
+
+
+def _records(rows: Sequence[Row]) -> list[JobRecord]:
+    return [JobRecord.read(row) for row in rows]
+
+
+def _ending(rows: Sequence[Row]) -> Ending | None:
+    return Ending(*rows[0]) if rows else None
+
+
+def _requests(rows: Sequence[Row]) -> tuple[bool, frozenset[tuple[str, int]]]:
+    leased, asked = rows[0]
+    pairs = (entry.split(" ") for entry in (asked or "").split(",") if entry)
+    return leased, frozenset((job_id, int(fence)) for job_id, fence in pairs)

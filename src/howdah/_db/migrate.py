@@ -1,0 +1,192 @@
+"""Brings the schema up to what this version of Howdah needs.
+
+Migrations are numbered files that only go forward. All that are missing run in one transaction
+under a lock that belongs to it, so any number of processes may migrate at once: one does it, the
+others wait and find it done. The functions are laid anew by every migration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import psycopg
+
+from howdah._db import faults
+from howdah._db.statements import (
+    DEFAULT_SCHEMA,
+    quote_literal,
+    quote_name,
+    render,
+    render_script,
+)
+from howdah.errors import (
+    DatabaseTooOldError,
+    SchemaAheadError,
+    SchemaBehindError,
+    SchemaMissingError,
+)
+
+OLDEST_POSTGRES = 15
+_NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step.
+
+    Attributes:
+        number: Counts from 1 without gaps.
+        name: What it is about, from the file's name.
+        sql: The script, with the schema not yet put in.
+    """
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> tuple[Migration, ...]:
+    """All migrations this version knows, in order."""
+    found: list[Migration] = []
+    for file in files("howdah").joinpath("sql", "migrations").iterdir():
+        if match := _NAME.match(file.name):
+            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+def needed() -> int:
+    """The migration that this version of Howdah needs."""
+    return migrations()[-1].number
+
+
+def script(*, schema: str = DEFAULT_SCHEMA, after: int = 0) -> str:
+    """The SQL that brings a schema from migration `after` to the newest.
+
+    It is what `migrate` runs, for those who run it by other means: psql, Alembic, Django.
+    """
+    parts = [_read("version/create")]
+    for migration in migrations():
+        if migration.number > after:
+            parts += [migration.sql, _stamp(migration)]
+    parts += [file.read_text(encoding="utf-8") for file in _function_files()]
+    parts.append(_read("version/close"))
+    text = "\n\n".join(parts).replace("__schema_name__", quote_name(schema))
+    return render_script(text.replace("__schema__", quote_literal(schema)), schema)
+
+
+def migrate(
+    url: str, *, schema: str = DEFAULT_SCHEMA, progress: Callable[[str], None] | None = None
+) -> list[str]:
+    """Apply the migrations that are missing, all or none.
+
+    Args:
+        url: Where the database is.
+        schema: The schema to create or bring up to date.
+        progress: Told the name of each migration before it runs.
+
+    Returns:
+        The names of the migrations applied, none when the schema was up to date.
+
+    Raises:
+        DatabaseError: The database is unreachable, read-only, too old, or the role may not.
+        SchemaAheadError: A newer version of Howdah has migrated this schema.
+    """
+    quote_name(schema)
+    with faults.translated(schema), psycopg.connect(url, autocommit=True) as connection:
+        check_server(connection.info.server_version)
+        found = found_migration(connection, schema)
+        if found >= needed():
+            check_found(found, schema)
+            return []
+        with connection.transaction():
+            connection.execute(_sql("version/lock", schema), {"schema": schema})
+            found = found_migration(connection, schema)
+            applied = [migration for migration in migrations() if migration.number > found]
+            for migration in applied:
+                if progress is not None:
+                    progress(migration.name)
+            if applied:
+                connection.execute(script(schema=schema, after=found).encode())
+        check_found(max(found, applied[-1].number if applied else 0), schema)
+        return [migration.name for migration in applied]
+
+
+def check_server(version: int) -> None:
+    """Refuse a server that is older than the oldest supported.
+
+    Args:
+        version: As Postgres counts: 150004 is 15.4.
+
+    Raises:
+        DatabaseTooOldError: It is older than PostgreSQL 15.
+    """
+    if version < OLDEST_POSTGRES * 10_000:
+        raise DatabaseTooOldError(
+            f"this is PostgreSQL {version // 10_000} and Howdah needs {OLDEST_POSTGRES} or newer:"
+            " upgrade the server, or point HOWDAH_DATABASE_URL at another one"
+        )
+
+
+def check_found(found: int, schema: str) -> None:
+    """Refuse a schema that this version cannot serve.
+
+    Raises:
+        SchemaMissingError: Nothing was ever migrated.
+        SchemaBehindError: Migrations are missing.
+        SchemaAheadError: The schema knows migrations that this version does not.
+    """
+    wanted = needed()
+    if found == 0:
+        raise SchemaMissingError(
+            f"there is no Howdah schema {schema!r} in this database: run `howdah migrate`",
+            found=found,
+            needed=wanted,
+        )
+    if found < wanted:
+        raise SchemaBehindError(
+            f"schema {schema!r} is at migration {found} and this version needs {wanted}:"
+            " run `howdah migrate`",
+            found=found,
+            needed=wanted,
+        )
+    if found > wanted:
+        raise SchemaAheadError(
+            f"schema {schema!r} is at migration {found} and this version knows only {wanted}:"
+            " install the newer Howdah here too",
+            found=found,
+            needed=wanted,
+        )
+
+
+def found_migration(connection: psycopg.Connection, schema: str) -> int:
+    """The newest migration applied to the schema, 0 when there is none."""
+    exists = connection.execute(_sql("version/exists", schema), {"schema": schema}).fetchone()
+    if exists is None or not exists[0]:
+        return 0
+    row = connection.execute(_sql("version/get", schema), {}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _sql(statement: str, schema: str) -> bytes:
+    return render(statement, schema, "psycopg").text.encode()
+
+
+def _read(statement: str) -> str:
+    return files("howdah").joinpath("sql", *f"{statement}.sql".split("/")).read_text("utf-8")
+
+
+def _function_files() -> list[Traversable]:
+    folder = files("howdah").joinpath("sql", "functions")
+    return sorted(folder.iterdir(), key=lambda file: file.name)
+
+
+def _stamp(migration: Migration) -> str:
+    return (
+        _read("version/stamp")
+        .replace("__number__", str(migration.number))
+        .replace("__name__", quote_literal(migration.name))
+    )

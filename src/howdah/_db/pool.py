@@ -1,0 +1,196 @@
+"""The client's own connections: a few, opened when first needed, healed when they break."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import psycopg
+import psycopg_pool
+
+from howdah._db import faults, session
+from howdah._db.query import Query
+from howdah._db.runners.psycopg import AsyncPsycopgRunner, PsycopgRunner
+from howdah.errors import DatabaseUnreachableError
+
+T = TypeVar("T")
+
+# A query that found its connection broken is repeated for so long when that is safe.
+PATIENCE = 10.0
+WAIT = 10.0
+
+
+class AsyncPool:
+    """Runs queries on connections of the loop it is used from."""
+
+    def __init__(self, url: str, schema: str, *, size: int) -> None:
+        self._url = url
+        self._schema = schema
+        self._size = size
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Open] = WeakKeyDictionary()
+
+    async def run(self, query: Query[T], *, again: Query[T] | None = None) -> T:
+        """Run one query in a transaction of its own.
+
+        Args:
+            query: What to run.
+            again: What to run instead when the connection broke and nobody knows whether `query`
+                was carried out: the same, safe to repeat. None gives up then.
+
+        Raises:
+            DatabaseError: It failed.
+        """
+        opened = await self._open()
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.02
+        while True:
+            try:
+                return await opened.run(query)
+            except DatabaseUnreachableError:
+                if again is None or time.monotonic() + pause > deadline:
+                    raise
+                query = again
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    async def run_all(self, queries: Sequence[Query[Any]]) -> None:
+        """Run queries in one transaction, all or none.
+
+        Raises:
+            DatabaseError: One failed, and nothing was done.
+        """
+        opened = await self._open()
+        with faults.translated(self._schema):
+            await opened.run_all(queries)
+
+    async def close(self) -> None:
+        """Close the connections of this loop."""
+        opened = self._pools.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.pool.close()
+
+    async def _open(self) -> _Open:
+        loop = asyncio.get_running_loop()
+        opened = self._pools.get(loop)
+        if opened is None:
+            # A connection of our own first: the pool would only say that it timed out.
+            probe, found = await session.connect(self._url, self._schema, name="howdah")
+            await probe.close()
+            opened = self._pools.get(loop)
+        if opened is None:
+            pool = psycopg_pool.AsyncConnectionPool(
+                self._url,
+                kwargs=session.options("howdah"),
+                min_size=1,
+                max_size=self._size,
+                timeout=WAIT,
+                open=False,
+                name="howdah",
+            )
+            opened = self._pools[loop] = _Open(pool, self._schema, prepare=not found.is_pooled)
+            await pool.open()
+        return opened
+
+
+class _Open:
+    """The pool of one loop."""
+
+    def __init__(
+        self,
+        pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]],
+        schema: str,
+        *,
+        prepare: bool,
+    ) -> None:
+        self.pool = pool
+        self._schema = schema
+        self._prepare = prepare
+
+    async def run(self, query: Query[T]) -> T:
+        with faults.translated(self._schema):
+            async with self.pool.connection() as connection:
+                if not self._prepare:
+                    connection.prepare_threshold = None
+                runner = AsyncPsycopgRunner(connection, self._schema, prepare=self._prepare)
+                return await runner.run(query)
+
+    async def run_all(self, queries: Sequence[Query[Any]]) -> None:
+        async with self.pool.connection() as connection, connection.transaction():
+            if not self._prepare:
+                connection.prepare_threshold = None
+            runner = AsyncPsycopgRunner(connection, self._schema)
+            for query in queries:
+                await runner.run(query)
+
+
+class Pool:
+    """The blocking twin, for any number of threads."""
+
+    def __init__(self, url: str, schema: str, *, size: int) -> None:
+        self._url = url
+        self._schema = schema
+        self._size = size
+        self._lock = threading.Lock()
+        self._pool: psycopg_pool.ConnectionPool[psycopg.Connection[Any]] | None = None
+        self._prepare = True
+
+    def run(self, query: Query[T], *, again: Query[T] | None = None) -> T:
+        """Run one query in a transaction of its own. As `AsyncPool.run`."""
+        pool = self._open()
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.02
+        while True:
+            try:
+                with faults.translated(self._schema), pool.connection() as connection:
+                    if not self._prepare:
+                        connection.prepare_threshold = None
+                    runner = PsycopgRunner(connection, self._schema, prepare=self._prepare)
+                    return runner.run(query)
+            except DatabaseUnreachableError:
+                if again is None or time.monotonic() + pause > deadline:
+                    raise
+                query = again
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def run_all(self, queries: Sequence[Query[Any]]) -> None:
+        """Run queries in one transaction, all or none. As `AsyncPool.run_all`."""
+        pool = self._open()
+        with (
+            faults.translated(self._schema),
+            pool.connection() as connection,
+            connection.transaction(),
+        ):
+            if not self._prepare:
+                connection.prepare_threshold = None
+            runner = PsycopgRunner(connection, self._schema)
+            for query in queries:
+                runner.run(query)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _open(self) -> psycopg_pool.ConnectionPool[psycopg.Connection[Any]]:
+        with self._lock:
+            if self._pool is None:
+                probe, found = session.connect_blocking(self._url, self._schema, name="howdah")
+                probe.close()
+                self._prepare = not found.is_pooled
+                self._pool = psycopg_pool.ConnectionPool(
+                    self._url,
+                    kwargs=session.options("howdah"),
+                    min_size=1,
+                    max_size=self._size,
+                    timeout=WAIT,
+                    open=True,
+                    name="howdah",
+                )
+            return self._pool

@@ -1,0 +1,192 @@
+"""What can be asked of workers, queues and the schema's upkeep: each verb as a query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from howdah._db import wire
+from howdah._db.query import Query, Row
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A live worker: a process that executes jobs.
+
+    Attributes:
+        beat_ago: Seconds since its last beat.
+        lease: Seconds without a beat after which it is taken for dead.
+    """
+
+    id: int
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    concurrency: int
+    version: str
+    started_at: datetime | None
+    beat_ago: float
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """A queue and what stands in it now.
+
+    Attributes:
+        ready: Claimable now.
+        delayed: Created or retried, for later.
+        oldest: Age of the oldest claimable job.
+    """
+
+    name: str
+    ready: int
+    delayed: int
+    active: int
+    waiting: int
+    oldest: timedelta | None
+
+
+def register(
+    *, lease: float, pid: int, host: str, concurrency: int, queues: Sequence[str], version: str
+) -> Query[int]:
+    """Announce a process that will execute jobs. Answers with the worker's id."""
+    return Query(
+        "worker/register",
+        {
+            "lease": lease,
+            "pid": pid,
+            "host": host,
+            "concurrency": concurrency,
+            "queues": wire.RS.join(queues),
+            "version": version,
+        },
+        _scalar,
+    )
+
+
+def register_queues(queues: Sequence[str]) -> Query[None]:
+    """Make queues known before their first job."""
+    return Query("queue/register", {"queues": wire.RS.join(queues)}, _nothing)
+
+
+def queues() -> Query[list[QueueRecord]]:
+    """Every queue and what stands in it."""
+    return Query("queue/list", {}, _queues)
+
+
+def beat(worker_ids: Iterable[int]) -> Query[frozenset[int]]:
+    """Renew the leases of these workers. Answers with those that still had one."""
+    return Query(
+        "worker/beat",
+        {"ids": wire.array(worker_ids)},
+        lambda rows: frozenset(row[0] for row in rows),
+    )
+
+
+def release(worker_id: int, *, running: Iterable[str] | None, crash_limit: int) -> Query[int]:
+    """Give back all that a worker held, and forget it.
+
+    Args:
+        worker_id: The worker that died or left.
+        running: Ids of the jobs whose handlers ran when it died; None when nobody knows.
+        crash_limit: So many crashes end a job as failed.
+    """
+    return Query(
+        "worker/release",
+        {
+            "worker_id": worker_id,
+            "running": None if running is None else wire.array(running),
+            "crash_limit": crash_limit,
+        },
+        _scalar,
+    )
+
+
+def sweep(*, crash_limit: int) -> Query[tuple[int, int]]:
+    """Release workers whose lease ran out: how many workers, how many jobs."""
+    return Query(
+        "worker/sweep", {"crash_limit": crash_limit}, lambda rows: (rows[0][0], rows[0][1])
+    )
+
+
+def sweep_orphans(*, crash_limit: int) -> Query[int]:
+    """Give back jobs whose worker is not known at all."""
+    return Query("worker/sweep_orphans", {"crash_limit": crash_limit}, _scalar)
+
+
+def workers() -> Query[list[WorkerRecord]]:
+    """The live workers, the oldest first."""
+    return Query("worker/list", {}, _workers)
+
+
+def write_log(lines: Sequence[dict[str, Any]]) -> Query[None]:
+    """Keep what handlers logged."""
+    return Query("log/write", {"lines": json.dumps(lines)}, _nothing)
+
+
+def dedupe_lanes() -> Query[None]:
+    """Remove double lanes."""
+    return Query("lane/dedupe", {}, _nothing)
+
+
+def make_partitions(*, days: int) -> Query[int]:
+    """Make the day partitions that the coming days will need. Answers with how many were made."""
+    return Query("database/make_partitions", {"days": days}, _scalar)
+
+
+def drop_partitions(*, log_days: int) -> Query[list[str]]:
+    """Drop the day partitions whose day is over. Answers with their names."""
+    return Query(
+        "database/drop_partitions", {"log_days": log_days}, lambda rows: [row[0] for row in rows]
+    )
+
+
+def channel() -> Query[str]:
+    """Where workers of this schema listen."""
+    return Query("database/channel", {}, _scalar)
+
+
+def rest(queues: Sequence[str]) -> Query[None]:
+    """Say that this session's worker is idle on these queues."""
+    return Query("lane/rest", {"queues": wire.RS.join(queues)}, _nothing)
+
+
+def rise(queues: Sequence[str]) -> Query[None]:
+    """Say that this session's worker is no longer idle."""
+    return Query("lane/rise", {"queues": wire.RS.join(queues)}, _nothing)
+
+
+def _scalar(rows: Sequence[Row]) -> Any:
+    return rows[0][0]
+
+
+def _nothing(rows: Sequence[Row]) -> None:
+    return None
+
+
+def _queues(rows: Sequence[Row]) -> list[QueueRecord]:
+    return [
+        QueueRecord(*row[:5], None if row[5] is None else timedelta(seconds=row[5]))
+        for row in rows
+    ]
+
+
+def _workers(rows: Sequence[Row]) -> list[WorkerRecord]:
+    return [
+        WorkerRecord(
+            id=row[0],
+            host=row[1],
+            pid=row[2],
+            queues=tuple(json.loads(row[3])),
+            concurrency=row[4],
+            version=row[5],
+            started_at=wire.moment(row[6]),
+            beat_ago=row[7],
+            lease=row[8],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,179 @@
+"""What the library tells whoever listens: typed signals, and the board they are posted on.
+
+The core logs nothing and counts nothing. `telemetry.logs` listens and writes lines; so may an app.
+A listener is called at once, on the thread that posts; one that raises is reported as
+`ListenerFailed` and does not disturb the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """The root of all signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted(Signal):
+    """A handler is about to run."""
+
+    job_id: str
+    task: str
+    queue: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded(Signal):
+    """An attempt is over. `verdict` is how; `seconds` is how long the handler ran."""
+
+    job_id: str
+    task: str
+    queue: str
+    attempt: int
+    verdict: str
+    seconds: float
+    error: str | None = None
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobLost(Signal):
+    """An outcome came too late: somebody else owns the job now, or it is over."""
+
+    job_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUnknown(Signal):
+    """A job was claimed whose task this app does not have. It was put back for others."""
+
+    job_id: str
+    task: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted(Signal):
+    """A process executes jobs from now on."""
+
+    worker_id: int
+    queues: tuple[str, ...]
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped(Signal):
+    """A process executes no more jobs. `given_back` jobs were not finished."""
+
+    worker_id: int
+    given_back: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied(Signal):
+    """A child process ended without being asked. Its jobs were given back at once."""
+
+    worker_id: int
+    pid: int
+    exit_code: int
+    given_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersSwept(Signal):
+    """Workers were taken for dead, since their lease had run out."""
+
+    workers: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost(Signal):
+    """This worker was taken for dead. It drops what it holds and starts anew."""
+
+    worker_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLost(Signal):
+    """A connection failed; it is tried again until it works."""
+
+    role: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBack(Signal):
+    """The connection works again."""
+
+    role: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsUnavailable(Signal):
+    """NOTIFY does not arrive here, as behind PgBouncer in transaction mode: the worker polls."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassFailed(Signal):
+    """A round of housekeeping failed; the next one comes anyway."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFailed(Signal):
+    """A listener of these signals raised."""
+
+    signal: str
+    error: str
+
+
+S = TypeVar("S", bound=Signal)
+Listener = Callable[[Any], object]
+
+
+class Signals:
+    """The board: who listens to what."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[type[Signal], list[Listener]] = {}
+
+    def on(self, kind: type[S], listener: Callable[[S], object]) -> Callable[[], None]:
+        """Call `listener` with each signal of that kind, or of any when the kind is `Signal`.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.setdefault(kind, []).append(listener)
+
+        def off() -> None:
+            listeners = self._listeners.get(kind, [])
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return off
+
+    def wants(self, kind: type[Signal]) -> bool:
+        """Whether anybody listens: a signal nobody wants need not be made."""
+        return bool(self._listeners.get(kind) or self._listeners.get(Signal))
+
+    def post(self, signal: Signal) -> None:
+        """Call everybody who listens to this kind."""
+        for kind in (type(signal), Signal):
+            for listener in tuple(self._listeners.get(kind, ())):
+                try:
+                    listener(signal)
+                except Exception as error:
+                    if not isinstance(signal, ListenerFailed):
+                        self.post(ListenerFailed(type(signal).__name__, repr(error)))

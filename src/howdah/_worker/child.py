@@ -1,0 +1,80 @@
+"""A child process of a worker: imports the app and executes jobs until its supervisor says stop.
+
+The supervisor talks over the child's standard input: first one line of configuration, then `stop`
+(finish and leave) or `now` (give back and leave). When the pipe closes, the supervisor is dead,
+nobody beats for this process any more, and it leaves at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from howdah._worker.loading import load_app
+from howdah._worker.settings import WorkerSettings
+from howdah._worker.tasks import AppLike
+from howdah._worker.worker import Worker
+from howdah.errors import HowdahError
+
+#: The app could not be imported or is set up wrongly: starting again cannot help.
+EXIT_CONFIG = 78
+#: The lease was lost; a new child with a new id takes over.
+EXIT_LEASE_LOST = 75
+
+
+def main(prepare: Callable[[AppLike], None] | None = None) -> None:
+    """Run one child to its end."""
+    # Signals are the supervisor's business. A terminal sends them to the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    config: dict[str, Any] = json.loads(sys.stdin.readline())
+    sys.path[:0] = [path for path in config["sys_path"] if path not in sys.path]
+    try:
+        app = load_app(config["app"])
+    except HowdahError as error:
+        print(f"error: {error}", file=sys.stderr)
+        os._exit(EXIT_CONFIG)
+    if prepare is not None:
+        prepare(app)
+    if config["loop"] == "uvloop":
+        import uvloop
+
+        code = uvloop.run(_work(app, config))
+    else:
+        code = asyncio.run(_work(app, config))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Handlers that hang in threads must not keep the process.
+    os._exit(code)
+
+
+async def _work(app: AppLike, config: dict[str, Any]) -> int:
+    worker = Worker(
+        app,
+        config["url"],
+        WorkerSettings.from_json(config["settings"]),
+        worker_id=config["worker_id"],
+        marks=Path(config["marks"]),
+    )
+    loop = asyncio.get_running_loop()
+
+    def obey() -> None:
+        for line in sys.stdin:
+            word = line.strip()
+            loop.call_soon_threadsafe(lambda now: worker.stop(now=now), word == "now")
+        loop.call_soon_threadsafe(lambda: worker.stop(now=True))
+
+    threading.Thread(target=obey, daemon=True, name="howdah orders").start()
+    await worker.run()
+    return EXIT_LEASE_LOST if worker.lease_lost else 0
+
+
+if __name__ == "__main__":
+    main()

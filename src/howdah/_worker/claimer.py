@@ -1,0 +1,188 @@
+"""Claims jobs for the slots of one worker, and decides when to look.
+
+How many: what the slots have room for, and beside that as many as this process is seen to finish
+in the time of a round trip or so. A worker of slow jobs holds none that another could run; a
+worker of quick ones is never without.
+
+When: as soon as there is room and the last look found enough; else when a notification comes, and
+in any case after a while. An idle worker says so (`rest`), and senders notify only while somebody
+is idle. A sender may have looked just before the worker said so and commit just after: so a worker
+that has become idle looks again after 2, 5, 10, 25, 50 and 100 ms before it trusts in being told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from howdah._db import job as jobs
+from howdah._db import worker as workers
+from howdah._db.query import Row
+from howdah._worker.claimed import ClaimedJob
+from howdah._worker.finisher import Finisher
+from howdah._worker.link import Link
+from howdah._worker.settings import WorkerSettings
+from howdah._worker.slots import Slots
+from howdah.errors import DatabaseError
+
+LADDER = (0.002, 0.005, 0.010, 0.025, 0.050, 0.100)
+# Whoever cannot hear looks more often for a while after there was work.
+DEAF_LADDER = (*LADDER, 0.25, 0.25, 0.25, 0.25)
+ROUND_TRIP = 0.015
+FULL_SCAN_EVERY = 60.0
+MOST_PENDING = 3_000
+
+
+class Claimer:
+    """Keeps the slots supplied."""
+
+    def __init__(
+        self,
+        link: Link,
+        slots: Slots,
+        finisher: Finisher,
+        settings: WorkerSettings,
+        *,
+        worker_id: int,
+        queues: dict[str, float],
+        hears: Callable[[], bool],
+    ) -> None:
+        self._link = link
+        self._slots = slots
+        self._finisher = finisher
+        self._settings = settings
+        self._worker_id = worker_id
+        self._queues = queues
+        self._hears = hears
+        self._woken = asyncio.Event()
+        self._hints: dict[tuple[str, int], str] = {}
+        self._scanned_at = time.monotonic()
+        self._opened = 0
+        self._resting = False
+        self._rung = 0
+        self._rate = 0.0
+        self._rated_at = time.monotonic()
+        self._rated_done = 0
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+        self._woken.set()
+        self._slots.poke()
+
+    async def run(self) -> None:
+        """Claim until `stop`.
+
+        Raises:
+            JobLostError: This worker was taken for dead.
+        """
+        while not self._stopping:
+            room = self._room()
+            if room <= 0:
+                await self._rise()
+                await self._slots.wait_for_room()
+                continue
+            self._woken.clear()
+            try:
+                found = await self._claim(room)
+            except DatabaseError:
+                self._hints.clear()
+                await self._link.pause()
+                continue
+            if found:
+                self._rung = 0
+            if found >= room:
+                await self._rise()
+            else:
+                await self._wait()
+
+    def _room(self) -> int:
+        """How many jobs to ask for."""
+        if self._finisher.pending > MOST_PENDING:
+            return 0
+        ahead = min(int(self._measured_rate() * ROUND_TRIP), self._settings.prefetch_max)
+        wanted = self._slots.count + ahead - self._slots.held
+        # Small top-ups cost as much as large ones: wait until a good part is gone.
+        return wanted if wanted >= (self._slots.count + ahead) // 2 or not ahead else 0
+
+    def _measured_rate(self) -> float:
+        """Jobs a second that the slots have lately finished."""
+        now, done = time.monotonic(), self._slots.done
+        if (elapsed := now - self._rated_at) >= 0.01:
+            rate = (done - self._rated_done) / elapsed
+            self._rate = rate if rate > self._rate else 0.7 * self._rate + 0.3 * rate
+            self._rated_at, self._rated_done = now, done
+        return self._rate
+
+    async def _claim(self, room: int) -> int:
+        """Claim once. Returns how many were found."""
+        now = time.monotonic()
+        if self._link.opened != self._opened or now - self._scanned_at > FULL_SCAN_EVERY:
+            # A hint belongs to one run of the server. And as a belt to the reasoning in
+            # claim.sql, a look without any hint now and then.
+            self._hints.clear()
+            self._opened, self._scanned_at = self._link.opened, now
+            self._resting = False
+        query = jobs.claim(
+            queues=self._order(), limit=room, worker_id=self._worker_id,
+            hints=self._hints.values(),
+        )
+        rows = await self._link.run(query)
+        self._opened = self._link.opened
+        return self._hand_out(rows)
+
+    def _hand_out(self, rows: Sequence[Row]) -> int:
+        found = 0
+        for row in rows:
+            if row[0] is None:
+                self._hints[row[4], row[6]] = row[12]
+            else:
+                self._slots.offer(ClaimedJob(row))
+                found += 1
+        return found
+
+    def _order(self) -> list[str]:
+        """The queues in the order to look at: by chance, as their weights say."""
+        if len(self._queues) == 1:
+            return list(self._queues)
+        # Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006: the keys
+        # u ** (1 / w) in falling order draw without replacement in proportion to the weights.
+        drawn = {name: random.random() ** (1 / weight) for name, weight in self._queues.items()}
+        return sorted(drawn, key=lambda name: drawn[name], reverse=True)
+
+    async def _wait(self) -> None:
+        """Wait until there may be something to claim."""
+        if not self._resting and self._hears() and not self._link.is_pooled:
+            try:
+                await self._link.run(workers.rest(list(self._queues)))
+                self._resting = True
+                self._rung = 0
+            except DatabaseError:
+                await self._link.pause()
+        ladder = LADDER if self._resting else DEAF_LADDER
+        if self._rung < len(ladder):
+            pause = ladder[self._rung]
+            self._rung += 1
+        else:
+            pause = self._settings.poll * random.uniform(0.8, 1.0)
+        try:
+            async with asyncio.timeout(pause):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _rise(self) -> None:
+        """Stop saying that this worker is idle."""
+        if self._resting:
+            self._resting = False
+            try:
+                await self._link.run(workers.rise(list(self._queues)))
+            except DatabaseError:
+                await self._link.pause()

@@ -1,0 +1,201 @@
+"""Tells the database how attempts ended, many at a time.
+
+While one flush is on its way the next one gathers, so batches grow with the load and a lone
+outcome leaves at once. An outcome is kept until the database has said yes, and repeated as it is
+after a reconnect: `(id, fence)` makes that safe. The answer says which were applied; one that was
+not is lost, unless it was applied before and only the answer went missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+
+from howdah._db import job as jobs
+from howdah._db import worker as workers
+from howdah._db.job import Applied
+from howdah._db.query import Query
+from howdah._model.outcome import Outcome, Verdict
+from howdah._model.signals import JobLost, PassFailed, Signals
+from howdah._worker.ledger import Ledger
+from howdah._worker.link import Link
+from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError, PayloadError
+
+BATCH = 1_000
+REPORT_EVERY = 0.25
+
+
+class Finisher:
+    """Carries a ledger's entries to the database until it is stopped and the ledger is empty."""
+
+    def __init__(self, link: Link, signals: Signals) -> None:
+        self.ledger = Ledger(self._wake)
+        self.in_flight = 0
+        self._link = link
+        self._signals = signals
+        self._woken = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    @property
+    def pending(self) -> int:
+        """Outcomes that the database has not said yes to."""
+        return len(self.ledger.outcomes) + self.in_flight
+
+    async def run(self) -> None:
+        """Flush until `stop`, then once more until nothing is left."""
+        while not (self._stopping and not self.pending and not self.ledger.has_reports()):
+            if not self.ledger.outcomes:
+                await self._rest()
+            batch = self.ledger.take_outcomes(BATCH)
+            self.in_flight = len(batch)
+            try:
+                await self._report()
+                if batch:
+                    await self._flush(batch)
+            finally:
+                self.in_flight = 0
+
+    def stop(self) -> None:
+        """End `run` once everything is told."""
+        self._stopping = True
+        self._woken.set()
+
+    def _wake(self) -> None:
+        self._woken.set()
+
+    async def _rest(self) -> None:
+        """Wait for an outcome, or for the time at which reports are due."""
+        self._woken.clear()
+        if self._stopping or self.ledger.outcomes:
+            return
+        try:
+            async with asyncio.timeout(REPORT_EVERY):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _report(self) -> None:
+        """Tell what handlers logged. Before the outcomes, so that a finished job's log is whole."""
+        if not self.ledger.has_reports():
+            return
+        lines, progress = self.ledger.take_reports()
+        try:
+            if lines:
+                await self._link.run(workers.write_log(lines))
+            if progress:
+                await self._link.run(jobs.progress(progress))
+        except HowdahError as error:
+            # Lines may be lost, jobs may not: they must not wait for the log.
+            self._signals.post(PassFailed("log", str(error)))
+            if isinstance(error, DatabaseError) and self._stopping:
+                self.ledger.take_reports()
+
+    async def _flush(self, batch: list[Outcome]) -> None:
+        settled = [o for o in batch if o.verdict is Verdict.SETTLED]
+        final = [o for o in batch if o.verdict.is_final]
+        back = [
+            o for o in batch if not o.verdict.is_final and o.verdict is not Verdict.SETTLED
+        ]
+        if final:
+            await self._tell(final, jobs.finish)
+        if back:
+            await self._tell(back, jobs.put_back)
+        if settled:
+            await self._check_settled(settled)
+
+    async def _tell(
+        self, outcomes: list[Outcome], verb: Callable[[Sequence[Outcome]], Query[Applied]]
+    ) -> None:
+        """Run one statement until the database has answered it."""
+        is_repeat = False
+        while True:
+            try:
+                applied = await self._link.run(verb(outcomes))
+            except PayloadError as error:
+                await self._tell_apart(outcomes, verb, error)
+                return
+            except HowdahError as error:
+                # Unreachable, a deadlock, a full disk: none of it is the jobs' fault.
+                is_repeat = True
+                if not isinstance(error, DatabaseUnreachableError):
+                    self._signals.post(PassFailed("finish", str(error)))
+                await self._link.pause()
+            else:
+                if applied.ids is not None:
+                    await self._mourn(outcomes, applied.ids, is_repeat=is_repeat)
+                return
+
+    async def _tell_apart(
+        self,
+        outcomes: list[Outcome],
+        verb: Callable[[Sequence[Outcome]], Query[Applied]],
+        error: PayloadError,
+    ) -> None:
+        """Part a batch that the database refused, until the one it refuses stands alone.
+
+        One value that cannot be stored must neither hold back the others nor leave its own job
+        running for ever: that job fails, and says why.
+        """
+        if len(outcomes) > 1:
+            middle = len(outcomes) // 2
+            await self._tell(outcomes[:middle], verb)
+            await self._tell(outcomes[middle:], verb)
+            return
+        outcome = outcomes[0]
+        why = json.dumps({"type": type(error).__name__, "message": str(error)})
+        if outcome.error == why:
+            # Not even that can be stored, which no value of ours explains: say it, and go on.
+            self._signals.post(PassFailed("finish", str(error)))
+            why = None
+        await self._tell(
+            [Outcome(outcome.job_id, outcome.fence, Verdict.FAILED, error=why)], jobs.finish
+        )
+
+    async def _mourn(
+        self, outcomes: list[Outcome], applied: frozenset[str], *, is_repeat: bool
+    ) -> None:
+        """Say which outcomes came too late."""
+        missing = [o for o in outcomes if o.job_id not in applied]
+        if is_repeat and missing:
+            known = await self._persist(
+                lambda: self._link.run(jobs.settled([(o.job_id, o.fence) for o in missing]))
+            )
+            missing = [o for o in missing if o.job_id not in known]
+        for outcome in missing:
+            self._signals.post(JobLost(outcome.job_id, outcome.fence))
+
+    async def _check_settled(self, outcomes: list[Outcome]) -> None:
+        """See whether what handlers completed in their own transactions was committed.
+
+        A handler whose transaction rolled back after `ctx.complete` has had no effect, so the job
+        must not count as completed: it is tried again.
+        """
+        known = await self._persist(
+            lambda: self._link.run(jobs.settled([(o.job_id, o.fence) for o in outcomes]))
+        )
+        undone = [
+            Outcome(o.job_id, o.fence, Verdict.RETRY, error=o.error, delay=o.delay)
+            if o.delay is not None
+            else Outcome(o.job_id, o.fence, Verdict.FAILED, error=o.error)
+            for o in outcomes
+            if o.job_id not in known
+        ]
+        final = [o for o in undone if o.verdict.is_final]
+        back = [o for o in undone if not o.verdict.is_final]
+        if final:
+            await self._tell(final, jobs.finish)
+        if back:
+            await self._tell(back, jobs.put_back)
+
+    async def _persist(
+        self, ask: Callable[[], Awaitable[frozenset[str]]]
+    ) -> frozenset[str]:
+        """Ask until the database answers."""
+        while True:
+            try:
+                return await ask()
+            except DatabaseError:
+                await self._link.pause()

@@ -1,0 +1,64 @@
+"""What every worker does for all: makes due jobs claimable, sweeps dead workers, makes partitions.
+
+Each pass is safe on any number of workers at once, so nothing depends on a leader. A pass that
+fails is told and comes again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from howdah._model.signals import PassFailed, Signals
+from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.housekeeping.archiver import Archiver
+from howdah._worker.housekeeping.promoter import Promoter
+from howdah._worker.housekeeping.sweeper import Sweeper
+from howdah._worker.settings import WorkerSettings
+from howdah.errors import HowdahError
+
+LONGEST_NAP = 1.0
+AFTER_FAILURE = 0.5
+
+
+class Housekeeper:
+    """A thread that runs each pass when it is due."""
+
+    def __init__(self, link: BlockingLink, settings: WorkerSettings, signals: Signals) -> None:
+        self._link = link
+        self._signals = signals
+        self._passes: dict[str, Callable[[], float]] = {
+            "promote": Promoter(link).run,
+            "sweep": Sweeper(link, settings, signals).run,
+            "archive": Archiver(link, settings).run,
+        }
+        self._due = dict.fromkeys(self._passes, 0.0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="howdah housekeeper")
+
+    def start(self) -> None:
+        """Begin to keep house."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the pass it is in."""
+        self._stop.set()
+        self._thread.join()
+        self._link.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for name, run in self._passes.items():
+                if time.monotonic() >= self._due[name] and not self._stop.is_set():
+                    self._due[name] = time.monotonic() + self._guarded(name, run)
+            nap = min(self._due.values()) - time.monotonic()
+            self._stop.wait(min(max(nap, 0.0), LONGEST_NAP))
+
+    def _guarded(self, name: str, run: Callable[[], float]) -> float:
+        """Run a pass. Returns the seconds until the next."""
+        try:
+            return run()
+        except HowdahError as error:
+            self._signals.post(PassFailed(name, str(error)))
+            return AFTER_FAILURE

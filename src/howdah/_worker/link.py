@@ -1,0 +1,122 @@
+"""A worker's connection that heals itself.
+
+Each role of a worker (claim, finish, listen) has its own, so that none waits behind another. A
+link opens when it is first used, is dropped when it fails, and is opened anew by the next use; the
+role that uses it decides when that is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, TypeVar
+
+import psycopg
+
+from howdah._db import session
+from howdah._db.query import Query
+from howdah._db.runners.psycopg import AsyncPsycopgRunner
+from howdah._model.signals import DatabaseBack, DatabaseLost, Signals
+from howdah.errors import DatabaseError
+
+T = TypeVar("T")
+
+# No statement of a worker takes long; one that does means the server is gone or stuck.
+DEADLINE = 30.0
+LONGEST_PAUSE = 2.0
+
+
+class Link:
+    """One self-healing connection."""
+
+    def __init__(self, url: str, schema: str, *, role: str, signals: Signals) -> None:
+        self.role = role
+        self.is_pooled = False
+        self._url = url
+        self._schema = schema
+        self._signals = signals
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._runner: AsyncPsycopgRunner | None = None
+        self._lock = asyncio.Lock()
+        self._lost_at: float | None = None
+        self._failures = 0
+        self.opened = 0
+
+    async def open(self) -> psycopg.AsyncConnection[Any]:
+        """The connection, opened if need be.
+
+        Raises:
+            DatabaseError: It cannot be opened.
+        """
+        if self._connection is None or self._runner is None or self._connection.closed:
+            connection, found = await session.connect(
+                self._url, self._schema, name=f"howdah {self.role}"
+            )
+            self.is_pooled = found.is_pooled
+            self._connection = connection
+            self._runner = AsyncPsycopgRunner(
+                connection, self._schema, prepare=not found.is_pooled
+            )
+            self.opened += 1
+        return self._connection
+
+    async def run(self, query: Query[T]) -> T:
+        """Run one query.
+
+        Raises:
+            DatabaseError: It failed; a connection that broke is dropped.
+        """
+        async with self._lock:
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    await self.open()
+                    assert self._runner is not None
+                    answer = await self._runner.run(query)
+            except TimeoutError as error:
+                self.drop()
+                raise self.lost(
+                    DatabaseError(f"no answer to {query.statement} in {DEADLINE:.0f} s")
+                ) from error
+            except DatabaseError as error:
+                if self._connection is not None and self._connection.closed:
+                    self.drop()
+                raise self.lost(error) from error.__cause__
+            except BaseException:
+                # Cancelled half way: the connection may still be busy with the statement.
+                self.drop()
+                raise
+        self.recovered()
+        return answer
+
+    def lost(self, error: DatabaseError) -> DatabaseError:
+        """Say once that the database is lost, and return the error for raising."""
+        self._failures += 1
+        if self._lost_at is None:
+            self._lost_at = time.monotonic()
+            self._signals.post(DatabaseLost(self.role, str(error)))
+        return error
+
+    def recovered(self) -> None:
+        """Say once that the database is back."""
+        self._failures = 0
+        if self._lost_at is not None:
+            seconds, self._lost_at = time.monotonic() - self._lost_at, None
+            self._signals.post(DatabaseBack(self.role, seconds))
+
+    async def pause(self) -> None:
+        """Wait before the next try: longer after each failure, up to two seconds."""
+        await asyncio.sleep(min(LONGEST_PAUSE, 0.05 * 2 ** min(self._failures, 10)))
+
+    def drop(self) -> None:
+        """Let go of the connection without a word to the server."""
+        connection, self._connection, self._runner = self._connection, None, None
+        if connection is not None and not connection.closed:
+            # finish() closes the socket at once; close() would wait for nothing either, but is
+            # async and may not be awaited while a cancellation is on its way.
+            connection.pgconn.finish()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection, self._runner = self._connection, None, None
+        if connection is not None:
+            await connection.close()

@@ -1,0 +1,145 @@
+"""Processes for `executor="process"` handlers: the only ones that can be ended at any moment.
+
+Each is spawned (never forked from a process that has threads), serves one handler at a time, is
+used again by the next job, and is killed when its handler is no longer wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+from howdah._model.outcome import Cancel, Snooze, Suspend
+from howdah._worker import failure
+from howdah._worker.claimed import ClaimedJob
+from howdah._worker.context import Context
+from howdah._worker.pools.remote import Encoded, RemoteError, write_call
+from howdah._worker.tasks import TaskLike
+
+# One line carries a whole result.
+LONGEST_LINE = 64 * 1024 * 1024
+
+
+class _Worker:
+    """One process and our end of its socket."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.process = process
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def spawn(cls) -> _Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "howdah._worker.pools.process_main",
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
+        return cls(process, reader, writer)
+
+    async def end(self) -> int:
+        """Kill it, and return how it ended."""
+        self.writer.close()
+        if self.process.returncode is None:
+            try:
+                self.process.kill()
+            except ProcessLookupError:
+                pass
+        return await self.process.wait()
+
+
+class ProcessPool:
+    """Processes that run one handler each at a time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: list[_Worker] = []
+        self._ending: set[asyncio.Task[int]] = set()
+
+    async def run(self, task: TaskLike, job: ClaimedJob, context: Context) -> Encoded:
+        """Run a handler in a process.
+
+        Raises:
+            RemoteError: It failed there, or the process died.
+            Snooze, Suspend, Cancel: It said so.
+        """
+        worker = self._free.pop() if self._free else await _Worker.spawn()
+        try:
+            worker.writer.write(
+                write_call(task.fn.__module__, task.fn.__qualname__, context.schema, job)
+            )
+            answer = await self._listen(worker, job, context)
+        except BaseException:
+            self._end(worker)
+            raise
+        if len(self._free) < self._size:
+            self._free.append(worker)
+        else:
+            self._end(worker)
+        return _read(answer, context)
+
+    async def close(self) -> None:
+        """End all processes."""
+        for worker in self._free:
+            self._end(worker)
+        self._free.clear()
+        if self._ending:
+            await asyncio.gather(*self._ending)
+
+    async def _listen(
+        self, worker: _Worker, job: ClaimedJob, context: Context
+    ) -> dict[str, Any]:
+        """Pass on what the handler logs until the call has ended."""
+        try:
+            while line := await worker.reader.readline():
+                message: dict[str, Any] = json.loads(line)
+                if "log" in message:
+                    context.ledger.log(message["log"])
+                elif "progress" in message:
+                    context.ledger.progress(job, message["progress"])
+                else:
+                    return message
+        except (ConnectionError, ValueError):
+            pass
+        code = await worker.end()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        entry = failure.plain_entry("ProcessDied", f"its process {how} while it ran", job)
+        raise RemoteError(entry, wanted=True)
+
+    def _end(self, worker: _Worker) -> None:
+        task = asyncio.create_task(worker.end(), name="howdah end of a process")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+def _read(answer: dict[str, Any], context: Context) -> Encoded:
+    """Return or raise what a call ended with."""
+    context.settled = bool(answer.get("settled"))
+    match answer.get("steer"):
+        case "snooze":
+            raise Snooze(answer["delay"])
+        case "suspend":
+            raise Suspend(answer["delay"])
+        case "cancel":
+            raise Cancel(answer["reason"])
+    if "error" in answer:
+        raise RemoteError(answer["error"], wanted=answer["wanted"])
+    return Encoded(answer["result"])

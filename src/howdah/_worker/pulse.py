@@ -1,0 +1,69 @@
+"""Asks once a second what the worker must know: whether its lease stands, and what was cancelled.
+
+When the database has not answered for as long as the lease lasts, somebody else may be running our
+jobs by now. Their handlers are stopped then, so that two never run one job for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from howdah._db import job as jobs
+from howdah._model.signals import LeaseLost, Signals
+from howdah._worker.executor import Executor
+from howdah._worker.link import Link
+from howdah.errors import DatabaseError
+
+EVERY = 1.0
+
+
+class Pulse:
+    """Watches the lease and hears cancellations."""
+
+    def __init__(
+        self,
+        link: Link,
+        executor: Executor,
+        signals: Signals,
+        *,
+        worker_id: int,
+        lease: float,
+        lost: Callable[[], None],
+    ) -> None:
+        self._link = link
+        self._executor = executor
+        self._signals = signals
+        self._worker_id = worker_id
+        self._lease = lease
+        self._lost = lost
+
+    async def run(self) -> None:
+        """Ask until cancelled, or until the lease is lost."""
+        answered = time.monotonic()
+        every = min(EVERY, self._lease / 6)
+        while True:
+            asked = time.monotonic()
+            try:
+                leased, cancelled = await self._link.run(jobs.requests(self._worker_id))
+            except DatabaseError:
+                if time.monotonic() - answered > self._lease:
+                    self._drop_everything()
+                await self._link.pause()
+                continue
+            answered = asked
+            if not leased:
+                self._signals.post(LeaseLost(self._worker_id))
+                self._drop_everything()
+                self._lost()
+                return
+            for job_id, fence in cancelled:
+                running = self._executor.running.get(job_id)
+                if running is not None and running.job.fence == fence:
+                    self._executor.stop(running, "cancelled")
+            await asyncio.sleep(every)
+
+    def _drop_everything(self) -> None:
+        for running in list(self._executor.running.values()):
+            self._executor.stop(running, "lost")

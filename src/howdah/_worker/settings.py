@@ -1,0 +1,80 @@
+"""How a worker works, as one value that can be handed to a child process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from howdah.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker works. Durations are seconds.
+
+    Attributes:
+        queues: Which queues, with their weights: a queue of weight 3 is looked at first three
+            times as often as one of weight 1. Empty means every queue the app's tasks name.
+        concurrency: Handlers at once in one process.
+        processes: Child processes that execute.
+        lease: Without a beat for so long, a worker is taken for dead.
+        grace: After a request to stop, running handlers have so long to finish.
+        poll: An idle worker looks at least so often, whatever it is told.
+        prefetch_max: At most so many jobs are held ready beside those that run.
+        notifications: Whether to listen at all.
+        crash_limit: So many deaths of its worker fail a job.
+        expire_grace: The database ends an attempt that is so much over its time by itself.
+        log_days: Lines that handlers logged are kept so many days.
+    """
+
+    queues: dict[str, float] = field(default_factory=dict)
+    concurrency: int = 20
+    processes: int = 1
+    lease: float = 30.0
+    grace: float = 30.0
+    poll: float = 1.0
+    prefetch_max: int = 500
+    notifications: bool = True
+    crash_limit: int = 3
+    expire_grace: float = 10.0
+    log_days: int = 14
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "processes", "crash_limit"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"cannot work with {name}={getattr(self, name)}: at least 1")
+        for name in ("lease", "poll"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"cannot work with {name}={getattr(self, name)}: more than 0")
+        for name, weight in self.queues.items():
+            if not weight > 0:
+                raise UsageError(f"queue {name!r} has weight {weight}: it must be more than 0")
+
+    def to_json(self) -> str:
+        """As text for a child process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerSettings:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def parse_queues(text: str) -> dict[str, float]:
+    """Read `mail=3,default` as it is given on the command line.
+
+    Raises:
+        UsageError: A weight is no number, or a name is empty.
+    """
+    queues: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, weight = part.partition("=")
+        try:
+            queues[name] = float(weight) if weight else 1.0
+        except ValueError:
+            raise UsageError(
+                f"cannot read {part!r}: write queues as `name` or `name=weight`, such as mail=3"
+            ) from None
+        if not name:
+            raise UsageError(f"cannot read {part!r}: a queue needs a name")
+    return queues

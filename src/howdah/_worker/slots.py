@@ -1,0 +1,116 @@
+"""The slots of a worker: so many handlers at once, fed from one list of claimed jobs.
+
+Slots are long-lived tasks. A job gets no task, queue or timeout object of its own unless it needs
+one: on the hot path those would cost more than everything else together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from howdah._worker.claimed import ClaimedJob
+
+# A slot that never waits gives way after so many jobs, so that claims, flushes and timers of the
+# same loop are not kept waiting by handlers that have nothing to wait for.
+TURN = 8
+
+Run = Callable[[ClaimedJob, int], Awaitable[None]]
+
+
+class Slots:
+    """Runs claimed jobs, at most `count` at once."""
+
+    def __init__(self, count: int, run: Run) -> None:
+        self.count = count
+        self.waiting: deque[ClaimedJob] = deque()
+        self.busy = 0
+        self.done = 0
+        self._run = run
+        self._resting: deque[asyncio.Future[None]] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._room = asyncio.Event()
+        self._stopping = False
+
+    def start(self) -> None:
+        """Open the slots."""
+        self._tasks = [
+            asyncio.create_task(self._slot(number), name=f"howdah slot {number}")
+            for number in range(self.count)
+        ]
+
+    def task(self, number: int) -> asyncio.Task[None]:
+        """The task of one slot, for interrupting what runs there."""
+        return self._tasks[number]
+
+    @property
+    def held(self) -> int:
+        """Jobs that run or wait for a slot."""
+        return self.busy + len(self.waiting)
+
+    def offer(self, job: ClaimedJob) -> None:
+        """Hand in a job."""
+        self.waiting.append(job)
+        while self._resting:
+            future = self._resting.popleft()
+            if not future.done():
+                future.set_result(None)
+                break
+
+    async def wait_for_room(self) -> None:
+        """Return when a job has ended since the last look."""
+        self._room.clear()
+        await self._room.wait()
+
+    def poke(self) -> None:
+        """Make `wait_for_room` return."""
+        self._room.set()
+
+    def take_waiting(self) -> list[ClaimedJob]:
+        """Take back the jobs that no slot has begun."""
+        taken = list(self.waiting)
+        self.waiting.clear()
+        return taken
+
+    async def stop(self) -> None:
+        """Close the slots as soon as each is free, and return when all are.
+
+        Raises:
+            Exception: What a slot failed with, which is a defect of ours.
+        """
+        self._stopping = True
+        while self._resting:
+            future = self._resting.popleft()
+            if not future.done():
+                future.set_result(None)
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    async def _slot(self, number: int) -> None:
+        turn = 0
+        while True:
+            if not self.waiting:
+                if self._stopping:
+                    return
+                await self._rest()
+                turn = 0
+                continue
+            job = self.waiting.popleft()
+            self.busy += 1
+            try:
+                await self._run(job, number)
+            finally:
+                self.busy -= 1
+                self.done += 1
+                self._room.set()
+            turn += 1
+            if turn >= TURN:
+                turn = 0
+                await asyncio.sleep(0)
+
+    async def _rest(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._resting.append(future)
+        await future

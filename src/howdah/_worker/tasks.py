@@ -1,0 +1,51 @@
+"""All that a worker needs of a task and of an app, as the layers above provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Literal, Protocol
+
+from howdah._model.retry import Retry
+from howdah._model.signals import Signals
+
+Executor = Literal["loop", "thread", "process"]
+
+
+class SignatureLike(Protocol):
+    """How a task's arguments and result are read and written."""
+
+    @property
+    def context(self) -> str | None: ...
+    def decode(self, text: str | bytes, /) -> dict[str, Any]: ...
+    def encode_result(self, value: Any, /) -> str | None: ...
+
+
+class TaskLike(Protocol):
+    """A registered task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fn(self) -> Callable[..., Any]: ...
+    @property
+    def signature(self) -> SignatureLike: ...
+    @property
+    def executor(self) -> Executor: ...
+    @property
+    def retry(self) -> Retry | None: ...
+    @property
+    def expire_in(self) -> timedelta | float | None: ...
+
+
+class AppLike(Protocol):
+    """An app: its tasks and where its database is."""
+
+    @property
+    def schema(self) -> str: ...
+    @property
+    def signals(self) -> Signals: ...
+    @property
+    def tasks(self) -> Mapping[str, TaskLike]: ...
+    @property
+    def queue_names(self) -> tuple[str, ...]: ...

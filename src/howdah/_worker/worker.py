@@ -1,0 +1,229 @@
+"""One process's worth of work: slots, claimer, finisher, listener and pulse, on one event loop.
+
+It needs somebody who beats for it and keeps house: the supervisor for a child process, threads of
+the same process for `app.lifespan(worker=True)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from importlib.metadata import version
+from pathlib import Path
+
+from howdah._db import worker as workers
+from howdah._model.outcome import Outcome, Verdict
+from howdah._model.signals import WorkerStarted, WorkerStopped
+from howdah._worker.claimed import ClaimedJob
+from howdah._worker.claimer import Claimer
+from howdah._worker.executor import Executor, Running
+from howdah._worker.finisher import Finisher
+from howdah._worker.link import Link
+from howdah._worker.listener import Listener
+from howdah._worker.marks import Marks
+from howdah._worker.pools import Pools
+from howdah._worker.pulse import Pulse
+from howdah._worker.settings import WorkerSettings
+from howdah._worker.tasks import AppLike
+from howdah.errors import JobLostError
+
+# When the worker must leave, the last outcomes have so long to reach the database.
+LAST_FLUSH = 5.0
+
+
+def identity() -> tuple[str, int]:
+    """Host and pid, under which a worker is announced."""
+    return socket.gethostname(), os.getpid()
+
+
+def weights(app: AppLike, settings: WorkerSettings) -> dict[str, float]:
+    """The queues to serve with their weights: as set, else every queue of the app's tasks."""
+    return settings.queues or dict.fromkeys(app.queue_names, 1.0)
+
+
+class Worker:
+    """Executes jobs from `run` until `stop`."""
+
+    def __init__(
+        self,
+        app: AppLike,
+        url: str,
+        settings: WorkerSettings,
+        *,
+        worker_id: int,
+        marks: Path | None = None,
+    ) -> None:
+        self.worker_id = worker_id
+        self.lease_lost = False
+        self._app = app
+        self._settings = settings
+        self._marks = Marks(marks, settings.concurrency)
+        self._pools = Pools(settings.concurrency)
+        self._links = {
+            role: Link(url, app.schema, role=role, signals=app.signals)
+            for role in ("claim", "finish", "listen", "pulse")
+        }
+        self.finisher = Finisher(self._links["finish"], app.signals)
+        self.executor = Executor(
+            app.tasks,
+            schema=app.schema,
+            ledger=self.finisher.ledger,
+            signals=app.signals,
+            marks=self._marks,
+            pools=self._pools,
+            concurrency=settings.concurrency,
+        )
+        self.listener = Listener(self._links["listen"], app.signals, lambda: self.claimer.wake())
+        self.claimer = Claimer(
+            self._links["claim"],
+            self.executor.slots,
+            self.finisher,
+            settings,
+            worker_id=worker_id,
+            queues=weights(app, settings),
+            hears=lambda: self.listener.works,
+        )
+        self.pulse = Pulse(
+            self._links["pulse"],
+            self.executor,
+            app.signals,
+            worker_id=worker_id,
+            lease=settings.lease,
+            lost=self._lose_lease,
+        )
+        self._stopping = asyncio.Event()
+        self._now = asyncio.Event()
+
+    def stop(self, *, now: bool = False) -> None:
+        """Stop claiming and let handlers finish; or, with `now`, give everything back at once."""
+        self.claimer.stop()
+        if now:
+            self._now.set()
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until told to stop, then leave in order: finish, cancel, give back.
+
+        Raises:
+            Exception: A part of the worker failed, which is a defect of ours.
+        """
+        queues = tuple(weights(self._app, self._settings))
+        self._app.signals.post(
+            WorkerStarted(self.worker_id, queues, self._settings.concurrency)
+        )
+        finishing = asyncio.create_task(self.finisher.run(), name="howdah finisher")
+        given_back = 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                claiming = group.create_task(self._claim(), name="howdah claimer")
+                helpers = [group.create_task(self.pulse.run(), name="howdah pulse")]
+                if self._settings.notifications:
+                    helpers.append(group.create_task(self.listener.run(), name="howdah listener"))
+                watching = group.create_task(self._watch(finishing), name="howdah watch")
+                self.executor.slots.start()
+                await self._stopping.wait()
+                self.claimer.stop()
+                await claiming
+                given_back = await self._wind_down()
+                watching.cancel()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            await self._leave(finishing)
+        self._app.signals.post(WorkerStopped(self.worker_id, given_back))
+
+    async def _claim(self) -> None:
+        try:
+            await self.claimer.run()
+        except JobLostError:
+            self._lose_lease()
+
+    async def _watch(self, finishing: asyncio.Task[None]) -> None:
+        """Fail with the finisher: without it nothing that runs here could be told."""
+        await asyncio.shield(finishing)
+
+    def _lose_lease(self) -> None:
+        self.lease_lost = True
+        self.stop(now=True)
+
+    async def _wind_down(self) -> int:
+        """Let handlers finish within the grace time, then give back what has not."""
+        # Jobs that no slot has begun go back first: another worker can have them now.
+        given_back = self._give_back(self.executor.slots.take_waiting())
+        emptying = asyncio.create_task(self.executor.slots.stop(), name="howdah emptying")
+        hurry = asyncio.create_task(self._now.wait(), name="howdah hurry")
+        try:
+            await asyncio.wait(
+                {emptying, hurry},
+                timeout=self._settings.grace,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            while not emptying.done():
+                # Again and again: a handler may catch one cancellation and go on.
+                running = list(self.executor.running.values())
+                given_back += sum(one.stop is None for one in running)
+                for one in running:
+                    self._interrupt(one)
+                await asyncio.wait({emptying}, timeout=0.5)
+                if not emptying.done() and self._is_stuck(running):
+                    emptying.cancel()
+                    break
+        finally:
+            hurry.cancel()
+        if emptying.done() and not emptying.cancelled():
+            emptying.result()
+        return given_back
+
+    def _interrupt(self, running: Running) -> None:
+        if running.stop is None:
+            self.executor.stop(running, "lost" if self.lease_lost else "shutdown")
+        else:
+            self.executor.slots.task(running.slot).cancel()
+
+    def _is_stuck(self, before: list[object]) -> bool:
+        """Whether handlers were interrupted several times and are still there."""
+        self._rounds = getattr(self, "_rounds", 0) + 1
+        return self._rounds >= 6
+
+    def _give_back(self, claimed: list[ClaimedJob]) -> int:
+        if self.lease_lost:
+            return 0
+        for job in claimed:
+            self.finisher.ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
+        return len(claimed)
+
+    async def _leave(self, finishing: asyncio.Task[None]) -> None:
+        """Tell the last outcomes and close everything."""
+        self.finisher.stop()
+        _, late = await asyncio.wait({finishing}, timeout=LAST_FLUSH + self._settings.grace)
+        for task in late:
+            task.cancel()
+        await self._pools.close()
+        for link in self._links.values():
+            await link.close()
+        self._marks.close()
+
+
+async def announce(
+    link: Link, app: AppLike, settings: WorkerSettings
+) -> int:
+    """Announce this process as a worker. Returns the worker's id."""
+    host, pid = identity()
+    queues = list(weights(app, settings))
+    await link.run(workers.register_queues(queues))
+    return await link.run(
+        workers.register(
+            lease=settings.lease,
+            pid=pid,
+            host=host,
+            concurrency=settings.concurrency,
+            queues=queues,
+            version=package_version(),
+        )
+    )
+
+
+def package_version() -> str:
+    """The version of Howdah that runs here."""
+    return version("howdah")

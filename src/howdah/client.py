@@ -1,0 +1,374 @@
+"""The app: where tasks are registered and everything is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import cached_property
+from inspect import iscoroutinefunction
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+
+from howdah._db import adapt, migrate
+from howdah._db.pool import AsyncPool
+from howdah._db.query import Query
+from howdah._db.statements import DEFAULT_SCHEMA, quote_name
+from howdah._model.options import NOTHING, SendOptions, merge
+from howdah._model.payload import DEFAULT_LIMIT, Signature
+from howdah._model.retry import Retry
+from howdah._model.signals import Signals
+from howdah._worker.context import Context
+from howdah._worker.settings import WorkerSettings
+from howdah._worker.tasks import Executor
+from howdah.errors import UnknownTaskError, UsageError
+from howdah.job import Jobs
+from howdah.sync import Sync
+from howdah.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+URL_VARIABLE = "HOWDAH_DATABASE_URL"
+DEFAULT_QUEUE = "default"
+
+
+class Decorates(Protocol):
+    """What `@app.task(...)` leaves to be done: turn a function into a task."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Concatenate[Context, P], Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Context, P], R], /
+    ) -> Task[P, R, Concatenate[Context, P], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R, P, R]: ...
+
+
+class Howdah:
+    """Background jobs on Postgres.
+
+    Args:
+        url: Where the database is. Without it HOWDAH_DATABASE_URL says, and without that a
+            private Postgres is run under ./.howdah (extra `embedded`).
+        schema: The schema that Howdah's tables are in.
+        priority, retry, expire_in, retention: What every job has unless something nearer (its
+            queue, its task, its send) says otherwise.
+        payload_limit: Bytes allowed for the encoded arguments of a job, and for a result.
+        pool_size: At most so many connections of our own for sends and questions.
+
+    Raises:
+        ConfigError: The schema's name cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        schema: str = DEFAULT_SCHEMA,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        retention: timedelta | float | None = None,
+        payload_limit: int = DEFAULT_LIMIT,
+        pool_size: int = 10,
+    ) -> None:
+        quote_name(schema)
+        self._schema = schema
+        self._url = url
+        self._pool_size = pool_size
+        self._payload_limit = payload_limit
+        self._defaults = SendOptions(
+            priority=priority, retry=retry, expire_in=expire_in, retention=retention
+        )
+        self._queues: dict[str, SendOptions] = {}
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._lock = threading.Lock()
+        self._cluster: Any = None
+        self.signals = Signals()
+        self.jobs = Jobs(self.run)
+
+    @property
+    def schema(self) -> str:
+        """The schema that Howdah's tables are in."""
+        return self._schema
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The registered tasks by name."""
+        return self._tasks
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """Every queue that a task or `queue(...)` names."""
+        names = [*self._queues, *(task.queue for task in self._tasks.values())]
+        return tuple(dict.fromkeys(names)) or (DEFAULT_QUEUE,)
+
+    @property
+    def database_url(self) -> str:
+        """Where the database is. Starts the private Postgres if there is no other.
+
+        Raises:
+            EmbeddedError: There is no other, and it cannot be run.
+        """
+        if url := self._url or os.environ.get(URL_VARIABLE):
+            return url
+        with self._lock:
+            if self._cluster is None:
+                from howdah.embedded import Cluster
+
+                cluster = Cluster()
+                url = cluster.start()
+                # It is ours alone, so there is nobody to ask.
+                migrate.migrate(url, schema=self._schema)
+                self._cluster = cluster
+                self._url = url
+        assert self._url is not None
+        return self._url
+
+    @cached_property
+    def sync(self) -> Sync:
+        """The same verbs for code that does not await."""
+        return Sync(lambda: self.database_url, self._schema, self._pool_size)
+
+    def queue(
+        self,
+        name: str,
+        *,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        retention: timedelta | float | None = None,
+    ) -> str:
+        """Declare a queue and what its jobs have unless their task or send says otherwise.
+
+        Returns:
+            The name, for `@app.task(queue=...)`.
+        """
+        if not name:
+            raise UsageError("cannot declare a queue without a name")
+        self._queues[name] = SendOptions(
+            priority=priority, retry=retry, expire_in=expire_in, retention=retention
+        )
+        return name
+
+    @overload
+    def task(
+        self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Concatenate[Context, P], Coroutine[Any, Any, R]]: ...
+    @overload
+    def task(
+        self, fn: Callable[Concatenate[Context, P], R], /
+    ) -> Task[P, R, Concatenate[Context, P], R]: ...
+    @overload
+    def task(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def task(self, fn: Callable[P, R], /) -> Task[P, R, P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        tags: tuple[str, ...] | None = None,
+        retention: timedelta | float | None = None,
+        executor: Executor | None = None,
+    ) -> Decorates: ...
+    def task(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        tags: tuple[str, ...] | None = None,
+        retention: timedelta | float | None = None,
+        executor: Executor | None = None,
+    ) -> Any:
+        """Make a task of a function.
+
+        The function stays callable. A parameter annotated `Context` is filled by the worker.
+
+        Args:
+            fn: The function, when the decorator is used without brackets.
+            name: What the task is called in the database; the function's name.
+            queue: Where its jobs wait.
+            priority, retry, expire_in, tags, retention: As in `using`, for all of its jobs.
+            executor: Where a worker runs it: "loop" for `async def`, "thread" for `def`, or
+                "process", which alone can be ended at any moment.
+
+        Raises:
+            UsageError: The function cannot be a task, or its name is taken.
+        """
+        options = SendOptions(
+            priority=priority, retry=retry, expire_in=expire_in, tags=tags, retention=retention
+        )
+        frame = sys._getframe(1)
+
+        def decorate(function: Callable[..., Any]) -> Task[..., Any]:
+            return self._register(
+                function, name or function.__name__, queue, options, executor, frame.f_locals
+            )
+
+        return decorate if fn is None else decorate(fn)
+
+    def find_task(self, name: str) -> Task[..., Any]:
+        """The task of that name.
+
+        Raises:
+            UnknownTaskError: There is none.
+        """
+        if (task := self._tasks.get(name)) is not None:
+            return task
+        near = get_close_matches(name, self._tasks, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self._tasks)}"
+        raise UnknownTaskError(f"no task named {name!r}: {hint}", task=name)
+
+    async def migrate(self) -> list[str]:
+        """Bring the schema up to date. Returns the names of the migrations applied.
+
+        Raises:
+            DatabaseError: The database is unreachable, read-only, too old, or the role may not.
+            SchemaAheadError: A newer version of Howdah has migrated this schema.
+        """
+        return await asyncio.to_thread(self.sync.migrate)
+
+    def lifespan(
+        self, *, worker: bool = False, settings: WorkerSettings | None = None
+    ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+        """A lifespan for an ASGI app: opens and closes connections, and may run a worker inside.
+
+        Args:
+            worker: Also execute jobs in this process, on its event loop.
+            settings: How that worker works.
+
+        Example:
+            >>> fastapi = FastAPI(lifespan=app.lifespan(worker=True))
+        """
+
+        @asynccontextmanager
+        async def run(_: Any) -> AsyncIterator[None]:
+            from howdah.lifespan import working
+
+            async with self, working(self, settings) if worker else _nothing():
+                yield
+
+        return run
+
+    async def __aenter__(self) -> Howdah:
+        await asyncio.to_thread(lambda: self.database_url)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections of this event loop, and let go of the private Postgres."""
+        if "_pool" in self.__dict__:
+            await self._pool.close()
+        if "sync" in self.__dict__:
+            self.sync.close()
+        with self._lock:
+            cluster, self._cluster = self._cluster, None
+            if cluster is not None:
+                self._url = None
+        if cluster is not None:
+            self.__dict__.pop("_pool", None)
+            self.__dict__.pop("sync", None)
+            await asyncio.to_thread(cluster.release)
+
+    def defaults_of(self, queue: str) -> SendOptions:
+        """What the jobs of a queue have unless something nearer says otherwise."""
+        return merge(self._queues.get(queue, NOTHING), self._defaults)
+
+    async def run(
+        self, query: Query[T], /, *, conn: Any = None, again: Query[T] | None = None
+    ) -> T:
+        """Run a query: in the transaction of `conn`, or on a connection of our own."""
+        if conn is not None:
+            return await adapt.async_runner(conn, self._schema).run(query)
+        return await (await self._open_pool()).run(query, again=again)
+
+    async def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None:
+        """Run queries in one transaction."""
+        if conn is not None:
+            runner = adapt.async_runner(conn, self._schema)
+            for query in queries:
+                await runner.run(query)
+            return
+        await (await self._open_pool()).run_all(queries)
+
+    async def _open_pool(self) -> AsyncPool:
+        if "_pool" not in self.__dict__ and not (self._url or os.environ.get(URL_VARIABLE)):
+            # Starting a private Postgres takes a moment, which the loop must not wait for.
+            await asyncio.to_thread(lambda: self.database_url)
+        return self._pool
+
+    @cached_property
+    def _pool(self) -> AsyncPool:
+        return AsyncPool(self.database_url, self._schema, size=self._pool_size)
+
+    def _register(
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        queue: str,
+        options: SendOptions,
+        executor: Executor | None,
+        local_names: Mapping[str, Any],
+    ) -> Task[..., Any]:
+        if name in self._tasks:
+            other = self._tasks[name].fn
+            raise UsageError(
+                f"cannot register task {name!r} twice: {other.__module__}.{other.__qualname__} has"
+                " that name; give one of them another `name=`"
+            )
+        chosen: Executor = executor or ("loop" if iscoroutinefunction(fn) else "thread")
+        if chosen == "loop" and not iscoroutinefunction(fn):
+            raise UsageError(f"task {name!r} is no `async def`, so it cannot run on the loop")
+        if chosen == "thread" and iscoroutinefunction(fn):
+            raise UsageError(f"task {name!r} is `async def`, so it cannot run in a thread")
+        task: Task[..., Any] = Task(
+            fn,
+            app=self,
+            name=name,
+            queue=queue,
+            options=options,
+            executor=chosen,
+            signature=Signature.of(
+                fn,
+                name=name,
+                context_type=Context,
+                limit=self._payload_limit,
+                local_names=local_names,
+            ),
+        )
+        self._tasks[name] = task
+        return task
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+

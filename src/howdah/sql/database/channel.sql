@@ -1,0 +1,2 @@
+-- Where workers of this schema listen.
+SELECT howdah.channel()

@@ -1,0 +1,31 @@
+-- Where this schema's workers listen, and the number their idle locks share.
+
+CREATE OR REPLACE FUNCTION howdah.channel() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT 'howdah_' || md5(__schema__) $$;
+
+CREATE OR REPLACE FUNCTION howdah.idle_lock(p_queue text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT hashtextextended('howdah_' || md5(__schema__) || '/' || p_queue, 0) $$;
+
+-- A UUID v7 (RFC 9562): 48 bits of milliseconds, then random. Made here only for senders in SQL.
+CREATE OR REPLACE FUNCTION howdah.uuid7() RETURNS uuid
+LANGUAGE sql VOLATILE PARALLEL SAFE
+AS $$
+    SELECT encode(
+        set_bit(set_bit(
+            overlay(uuid_send(gen_random_uuid())
+                PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                FROM 1 FOR 6),
+            52, 1), 53, 1), 'hex')::uuid
+$$;
+
+-- The day on which a job that finishes now may go. A retention of null means fourteen days; an
+-- endless one stays in the default partition.
+CREATE OR REPLACE FUNCTION howdah.keep_until(p_retention interval) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN p_retention > interval '1000 years' THEN 'infinity'::date
+                ELSE ((howdah.now() + coalesce(p_retention, interval '14 days'))
+                      AT TIME ZONE 'UTC')::date + 1 END
+$$;

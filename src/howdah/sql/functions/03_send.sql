@@ -1,0 +1,108 @@
+-- send: -> created
+--
+-- Stores a job in the caller's transaction. Answers with its id and whether it is new: when
+-- another live job of the task holds the key, or the id was sent before, the answer is that job
+-- and nothing is stored.
+--
+-- options: id, new_id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay,
+-- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds). new_id says
+-- that the sender has just made the id, so that the archive need not be asked for it.
+
+CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
+                              'expire_in', 'key', 'tags', 'retention'];
+    v_unknown text;
+BEGIN
+    IF jsonb_typeof(p_options) <> 'object' THEN
+        RAISE EXCEPTION 'cannot send with options %: they must be a JSON object', p_options
+            USING ERRCODE = 'HW005', DETAIL = '{"option": ""}';
+    END IF;
+    SELECT k INTO v_unknown FROM jsonb_object_keys(p_options - v_known) AS k ORDER BY k LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'there is no option %: the options are %',
+            quote_literal(v_unknown), array_to_string(array_remove(v_known, 'new_id'), ', ')
+            USING ERRCODE = 'HW005', DETAIL = jsonb_build_object('option', v_unknown)::text;
+    END IF;
+    IF p_options ? 'retry' AND jsonb_typeof(p_options -> 'retry') <> 'object' THEN
+        RAISE EXCEPTION 'option retry is %: it must be an object such as {"limit": 3}',
+            p_options -> 'retry' USING ERRCODE = 'HW005', DETAIL = '{"option": "retry"}';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION howdah.send_receipt(
+    p_queue text, p_task text, p_args jsonb, p_options jsonb
+) RETURNS TABLE (id uuid, created boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_id       uuid     := coalesce((p_options ->> 'id')::uuid, howdah.uuid7());
+    v_key      text     := p_options ->> 'key';
+    v_priority smallint := coalesce((p_options ->> 'priority')::smallint, 0);
+    v_start    timestamptz := coalesce(
+        (p_options ->> 'start_after')::timestamptz,
+        howdah.now() + (p_options ->> 'delay')::float8 * interval '1 second');
+    v_ready    boolean  := coalesce(v_start <= howdah.now(), true);
+    v_found    uuid;
+BEGIN
+    IF jsonb_typeof(p_options) <> 'object' OR p_options - '{id,new_id}'::text[] <> '{}' THEN
+        PERFORM howdah.check_options(p_options);
+    END IF;
+    IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'cannot send %: the arguments are %, not a JSON object by parameter name',
+            p_task, coalesce(left(p_args::text, 80), 'null')
+            USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
+    END IF;
+    FOR i IN 1..20 LOOP
+        INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
+                                retention, start_after, ready_xid)
+        VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
+                CASE WHEN p_options ? 'tags'
+                     THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'tags')) END,
+                p_options -> 'retry',
+                (p_options ->> 'expire_in')::float8 * interval '1 second',
+                (p_options ->> 'retention')::float8 * interval '1 second',
+                v_start,
+                CASE WHEN v_ready THEN pg_current_xact_id() END)
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked
+            -- up after the insert: a finish that was under way has then either committed or waits.
+            IF p_options ? 'id' AND NOT p_options ? 'new_id'
+               AND EXISTS (SELECT FROM howdah.archive AS a WHERE a.id = v_id) THEN
+                DELETE FROM howdah.job AS j WHERE j.id = v_id;
+                RETURN QUERY SELECT v_id, false;
+                RETURN;
+            END IF;
+            IF v_ready THEN
+                PERFORM howdah.wake(p_queue, v_priority);
+            END IF;
+            RETURN QUERY SELECT v_id, true;
+            RETURN;
+        END IF;
+        SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.id = v_id;
+        IF v_found IS NULL THEN
+            SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.task = p_task AND j.key = v_key;
+        END IF;
+        IF v_found IS NOT NULL THEN
+            RETURN QUERY SELECT v_found, false;
+            RETURN;
+        END IF;
+        -- The holder finished between the two looks: the key is free now.
+    END LOOP;
+    RAISE EXCEPTION 'cannot send %: its key % is held by a job this transaction cannot see',
+        p_task, quote_literal(v_key)
+        USING ERRCODE = '40001',
+              HINT = 'Send in a READ COMMITTED transaction, or repeat this one.';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION howdah.send(
+    p_queue text, p_task text, p_args jsonb DEFAULT '{}', p_options jsonb DEFAULT '{}'
+) RETURNS uuid
+LANGUAGE sql VOLATILE
+AS $$ SELECT r.id FROM howdah.send_receipt(p_queue, p_task, p_args, p_options) AS r $$;

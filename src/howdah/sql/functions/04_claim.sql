@@ -1,0 +1,147 @@
+-- claim: created, retry -> active
+--
+-- Claims up to p_limit jobs for a worker, from the queues in the order given and in each from the
+-- highest priority down, oldest first. For each lane (queue and priority) it looked at, it also
+-- answers with one row whose id is null and whose hint says where to start next time.
+--
+-- Why a hint. Rows that were claimed stay in the index as dead entries while any snapshot older
+-- than they is held anywhere in the cluster, and a scan from the start of the index walks all of
+-- them, every time: an hour behind a forgotten transaction makes every queue that works so
+-- unusable. A hint is a position and a few transaction ids (`late`), with this invariant:
+--
+--     every claimable row of the lane that exists now or will ever be committed
+--     has (ready_xid, id) >= position, or its ready_xid is among the late.
+--
+-- In ONE snapshot S the statement finds the first visible row at or after the position (also one
+-- that another claimer holds), finds which late transactions still have a visible row, locks what
+-- it takes, and answers with the next hint: the position min(first, xmax(S)); late are those in
+-- progress in S with an id below the position, and those that still have rows. Take any row r
+-- that is claimable afterwards. If its transaction was unfinished in S, its xid is >= xmax(S) or
+-- it was in progress, so it is late or above the position. If it was finished, r was visible in
+-- S, so it was at or after the old position, hence at or after `first`, or it was late and kept.
+-- The order of commits does not matter, and no claimer depends on another.
+--
+-- What the invariant needs from callers: READ COMMITTED, and a transaction of its own (a
+-- backend's own xid is not in its own snapshot: a job sent in the same transaction after a claim
+-- would be missed). A hint belongs to one run of the server; `epoch` sees to that, since a crash
+-- may lose nothing but a failover may bring back a row below the position.
+--
+-- The plan is pinned: with the statistics of an empty table the planner chooses scans that are 5
+-- to 20 times slower. tests/integration/test_plans.py looks at the plan under wrong statistics.
+
+CREATE OR REPLACE FUNCTION howdah.claim(
+    p_queues text[], p_limit int, p_worker bigint, p_hints text
+) RETURNS TABLE (
+    id text, fence bigint, attempt int, crash_count smallint, queue text, task text,
+    priority smallint, args text, key text, tags text, expire_in float8, retry text, hint text
+)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_epoch timestamptz   := pg_postmaster_start_time();
+    v_hints howdah.hint[] := string_to_array(p_hints, E'\x1e')::howdah.hint[];
+    v_left  int           := p_limit;
+    v_rows  int;
+    v_lane  record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker) THEN
+        RAISE EXCEPTION 'worker % cannot claim: its lease ran out and its jobs were given back', p_worker
+            USING ERRCODE = 'HW001';
+    END IF;
+    FOR v_lane IN
+        SELECT l.queue, l.priority,
+               coalesce(h.pos_xid, '0'::xid8) AS pos_xid,
+               coalesce(h.pos_id, '00000000-0000-0000-0000-000000000000'::uuid) AS pos_id,
+               coalesce(h.late, '{}'::xid8[]) AS late
+        FROM unnest(p_queues) WITH ORDINALITY AS q (name, place)
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT n.queue, n.priority FROM howdah.lane AS n WHERE n.queue = q.name) AS l
+        LEFT JOIN unnest(v_hints) AS h
+            ON h.queue = l.queue AND h.priority = l.priority AND h.epoch = v_epoch
+        ORDER BY q.place, l.priority DESC
+    LOOP
+        RETURN QUERY
+        WITH snap AS MATERIALIZED (
+            SELECT pg_current_snapshot() AS s),
+        first AS MATERIALIZED (
+            SELECT j.ready_xid AS x, j.id AS i
+            FROM howdah.job AS j
+            WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
+              AND j.ready_xid IS NOT NULL
+              AND (j.ready_xid, j.id) >= (v_lane.pos_xid, v_lane.pos_id)
+            ORDER BY j.ready_xid, j.id
+            LIMIT 1),
+        -- Each late transaction is looked up by an index descent of its own. As `= ANY (array)`
+        -- or EXISTS the planner makes it a filter or a join, which walk the whole lane.
+        late AS MATERIALIZED (
+            SELECT s.x
+            FROM unnest(v_lane.late) AS s (x)
+            CROSS JOIN LATERAL (
+                SELECT FROM howdah.job AS j
+                WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
+                  AND j.ready_xid = s.x
+                LIMIT 1) AS j),
+        from_late AS MATERIALIZED (
+            SELECT c.t
+            FROM late AS s
+            CROSS JOIN LATERAL (
+                SELECT j.ctid AS t
+                FROM howdah.job AS j
+                WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
+                  AND j.ready_xid = s.x
+                ORDER BY j.id
+                LIMIT v_left
+                FOR UPDATE SKIP LOCKED) AS c
+            LIMIT v_left),
+        from_first AS MATERIALIZED (
+            SELECT j.ctid AS t
+            FROM howdah.job AS j
+            WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
+              AND j.ready_xid IS NOT NULL
+              AND (j.ready_xid, j.id) >= ((SELECT f.x FROM first AS f), (SELECT f.i FROM first AS f))
+            ORDER BY j.ready_xid, j.id
+            LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)
+            FOR UPDATE SKIP LOCKED),
+        claimed AS (
+            UPDATE howdah.job AS j
+            SET state      = 'active',
+                ready_xid  = NULL,
+                attempt    = j.attempt + 1,
+                fence      = j.fence + 1,
+                worker_id  = p_worker,
+                started_at = howdah.now(),
+                expire_at  = howdah.now() + j.expire_in
+            WHERE j.ctid = ANY (ARRAY(
+                SELECT l.t FROM from_late AS l UNION ALL SELECT f.t FROM from_first AS f))
+            RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
+                      j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
+                      j.retry::text, NULL::text),
+        position AS (
+            SELECT CASE WHEN f.x < pg_snapshot_xmax(n.s) THEN f.x
+                        ELSE pg_snapshot_xmax(n.s) END AS x,
+                   CASE WHEN f.x < pg_snapshot_xmax(n.s) THEN f.i
+                        ELSE '00000000-0000-0000-0000-000000000000'::uuid END AS i,
+                   n.s
+            FROM snap AS n LEFT JOIN first AS f ON true)
+        SELECT NULL::text, NULL::bigint, NULL::int, NULL::smallint, v_lane.queue, NULL::text,
+               v_lane.priority, NULL::text, NULL::text, NULL::text, NULL::float8, NULL::text,
+               ROW(v_epoch, v_lane.queue, v_lane.priority, p.x, p.i,
+                   ARRAY(SELECT o.x FROM pg_snapshot_xip(p.s) AS o (x) WHERE o.x < p.x
+                         UNION SELECT l.x FROM late AS l))::howdah.hint::text
+        FROM position AS p
+        UNION ALL
+        SELECT * FROM claimed;
+        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        v_left := v_left - (v_rows - 1);
+        EXIT WHEN v_left <= 0;
+    END LOOP;
+END
+$$;

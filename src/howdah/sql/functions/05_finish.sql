@@ -1,0 +1,76 @@
+-- finish: active -> completed, failed, expired, cancelled
+--
+-- Moves finished jobs into the archive, many in one statement, and answers with how many of them
+-- were still the caller's (id and fence as given, in a state of p_from) and, when some were not,
+-- with the ids that were. The others are lost: somebody else owns them now, or they are over.
+-- An outcome names (id, fence), so it may be repeated after a reply that never came.
+
+CREATE OR REPLACE FUNCTION howdah.finish(
+    p_ids uuid[], p_fences bigint[], p_states text[], p_results text[], p_errors text[],
+    p_from text[] DEFAULT '{active}'
+) RETURNS TABLE (applied bigint, ids text)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_keep date := howdah.keep_until(NULL);
+BEGIN
+    RETURN QUERY
+    -- On the primary key, and on nothing else: see docs/internals/storage.md for what an index
+    -- on (worker_id, id) did to this plan.
+    WITH gone AS (
+        DELETE FROM howdah.job AS j
+        USING unnest(p_ids, p_fences, p_states, p_results, p_errors)
+            AS o (id, fence, outcome, result, error)
+        WHERE j.id = o.id
+          AND j.fence = o.fence
+          AND j.state = ANY (p_from)
+        RETURNING j.*, o.outcome, o.result, o.error),
+    kept AS (
+        INSERT INTO howdah.archive (
+            keep_until, finished_at, fence, worker_id, created_at, start_after, started_at, id,
+            attempt, priority, crash_count, state, queue, task, args, key, tags, retry,
+            expire_in, retention, cancel_reason, progress, errors, result)
+        SELECT CASE WHEN g.retention IS NULL THEN v_keep ELSE howdah.keep_until(g.retention) END,
+               howdah.now(), g.fence, g.worker_id, g.created_at,
+               g.start_after, g.started_at, g.id, g.attempt, g.priority, g.crash_count, g.outcome,
+               g.queue, g.task, g.args, g.key, g.tags, g.retry, g.expire_in, g.retention,
+               g.cancel_reason, g.progress,
+               CASE WHEN g.error IS NULL THEN g.errors
+                    ELSE coalesce(g.errors, '[]') || g.error::jsonb END,
+               g.result::jsonb
+        FROM gone AS g)
+    SELECT count(*),
+           CASE WHEN count(*) < cardinality(p_ids) THEN string_agg(g.id::text, ',') END
+    FROM gone AS g;
+END
+$$;
+
+-- complete: active -> completed
+--
+-- Completes one job in the caller's own transaction, so that its effects and its completion are
+-- one. Raises HW001 when the claim is over, so that the whole transaction rolls back.
+CREATE OR REPLACE FUNCTION howdah.complete(
+    p_id uuid, p_fence bigint, p_result jsonb DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_applied bigint;
+BEGIN
+    SELECT f.applied INTO v_applied
+    FROM howdah.finish(ARRAY[p_id], ARRAY[p_fence], ARRAY['completed'], ARRAY[p_result::text],
+                       ARRAY[NULL]::text[]) AS f;
+    IF v_applied = 0 THEN
+        RAISE EXCEPTION 'cannot complete job %: its claim % is over', p_id, p_fence
+            USING ERRCODE = 'HW001', DETAIL = jsonb_build_object('job_id', p_id)::text;
+    END IF;
+END
+$$;

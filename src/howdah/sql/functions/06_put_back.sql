@@ -1,0 +1,65 @@
+-- put_back: active -> retry (retry, snooze, release), active -> waiting (suspend)
+--
+-- Gives running jobs back, many in one call. p_delays: seconds until each may run again, null for
+-- at once (or, for a suspended one, for never by itself). p_spent: false gives the attempt back,
+-- as a snooze and a shutdown do. The fence is not lowered with the attempt: a worker that lost
+-- the job and wakes up late must still be refused.
+-- A job that was asked to stop meanwhile becomes cancelled instead: that wish must not be lost.
+-- Answers as finish does.
+
+CREATE OR REPLACE FUNCTION howdah.put_back(
+    p_ids uuid[], p_fences bigint[], p_states text[], p_delays float8[], p_spent boolean[],
+    p_errors text[]
+) RETURNS TABLE (applied bigint, ids text)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_cancelled text;
+    v_lane      record;
+BEGIN
+    SELECT string_agg(j.id::text, ',') INTO v_cancelled
+    FROM unnest(p_ids, p_fences, p_errors) AS o (id, fence, error)
+    JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
+    CROSS JOIN LATERAL howdah.finish(ARRAY[o.id], ARRAY[o.fence], ARRAY['cancelled'],
+                                     ARRAY[NULL]::text[], ARRAY[o.error]) AS f
+    WHERE j.state = 'active' AND j.cancel_requested_at IS NOT NULL AND f.applied = 1;
+
+    -- One wake for each lane, not one for each job.
+    FOR v_lane IN
+        SELECT DISTINCT j.queue, j.priority
+        FROM unnest(p_ids, p_fences, p_states, p_delays) AS o (id, fence, state, delay)
+        JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
+        WHERE o.state = 'retry' AND coalesce(o.delay, 0) <= 0
+    LOOP
+        PERFORM howdah.wake(v_lane.queue, v_lane.priority);
+    END LOOP;
+
+    RETURN QUERY
+    WITH back AS (
+        UPDATE howdah.job AS j
+        SET state       = o.state,
+            attempt     = CASE WHEN o.spent THEN j.attempt ELSE j.attempt - 1 END,
+            worker_id   = NULL,
+            expire_at   = NULL,
+            start_after = CASE WHEN o.delay > 0 THEN howdah.now() + o.delay * interval '1 second' END,
+            ready_xid   = CASE WHEN o.state = 'retry' AND coalesce(o.delay, 0) <= 0
+                               THEN pg_current_xact_id() END,
+            errors      = CASE WHEN o.error IS NULL THEN j.errors
+                               ELSE coalesce(j.errors, '[]') || o.error::jsonb END
+        FROM unnest(p_ids, p_fences, p_states, p_delays, p_spent, p_errors)
+            AS o (id, fence, state, delay, spent, error)
+        WHERE j.id = o.id
+          AND j.fence = o.fence
+          AND j.state = 'active'
+          AND j.cancel_requested_at IS NULL
+        RETURNING j.id)
+    SELECT count(*) + coalesce(cardinality(string_to_array(v_cancelled, ',')), 0),
+           concat_ws(',', v_cancelled, string_agg(b.id::text, ','))
+    FROM back AS b;
+END
+$$;

@@ -1,0 +1,63 @@
+-- retry: completed, failed, expired, cancelled -> retry; retry -> retry, at once
+--
+-- Runs a finished job again, with a fresh budget of attempts and crashes, the same id and what
+-- its earlier attempts left. A job that waits for its next attempt runs now.
+-- Raises HW002 for a job in another state, HW003 when there is none, HW004 when another live job
+-- holds its key.
+
+CREATE OR REPLACE FUNCTION howdah.retry(p_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_lane record;
+BEGIN
+    UPDATE howdah.job AS j
+    SET start_after = NULL,
+        ready_xid   = pg_current_xact_id()
+    WHERE j.id = p_id AND j.state = 'retry'
+    RETURNING j.queue, j.priority INTO v_lane;
+    IF NOT FOUND THEN
+        WITH back AS (
+            DELETE FROM howdah.archive AS a WHERE a.id = p_id RETURNING a.*)
+        INSERT INTO howdah.job (
+            fence, ready_xid, created_at, id, priority, state, queue, task, args, key, tags,
+            retry, expire_in, retention, errors)
+        SELECT b.fence, pg_current_xact_id(), b.created_at, b.id, b.priority, 'retry', b.queue,
+               b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors
+        FROM back AS b
+        RETURNING queue, priority INTO v_lane;
+    END IF;
+    IF v_lane.queue IS NULL THEN
+        PERFORM howdah.refuse('retry', p_id, 'finished jobs and those that wait for a retry');
+    END IF;
+    PERFORM howdah.wake(v_lane.queue, v_lane.priority);
+    RETURN 'retry';
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'cannot retry job %: another live job of its task holds its key', p_id
+        USING ERRCODE = 'HW004', DETAIL = jsonb_build_object('job_id', p_id)::text,
+              HINT = 'Wait for that job, or cancel it.';
+END
+$$;
+
+-- resume: waiting -> retry
+--
+-- Makes a suspended job claimable again.
+CREATE OR REPLACE FUNCTION howdah.resume(p_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_lane record;
+BEGIN
+    UPDATE howdah.job AS j
+    SET state       = 'retry',
+        start_after = NULL,
+        ready_xid   = pg_current_xact_id()
+    WHERE j.id = p_id AND j.state = 'waiting'
+    RETURNING j.queue, j.priority INTO v_lane;
+    IF NOT FOUND THEN
+        PERFORM howdah.refuse('resume', p_id, 'waiting');
+    END IF;
+    PERFORM howdah.wake(v_lane.queue, v_lane.priority);
+    RETURN 'retry';
+END
+$$;

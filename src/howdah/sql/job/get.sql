@@ -1,0 +1,10 @@
+-- One job as it is now, live or archived.
+SELECT v.id::text, v.queue, v.task, v.state, v.priority::int8, v.attempt::int8, v.crash_count::int8,
+       v.fence, v.key, array_to_json(v.tags)::text, v.args::text,
+       extract(epoch FROM v.created_at)::float8, extract(epoch FROM v.start_after)::float8,
+       extract(epoch FROM v.started_at)::float8, extract(epoch FROM v.finished_at)::float8,
+       v.worker_id, v.retry::text, extract(epoch FROM v.expire_in)::float8,
+       extract(epoch FROM v.retention)::float8, extract(epoch FROM v.cancel_requested_at)::float8,
+       v.cancel_reason, v.progress::text, v.errors::text, v.result::text, v.ready
+FROM howdah.jobs AS v
+WHERE v.id = :id::text::uuid

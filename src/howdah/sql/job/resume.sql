@@ -1,0 +1,2 @@
+-- resume: waiting -> retry
+SELECT howdah.resume(:id::text::uuid)

@@ -1,0 +1,22 @@
+-- send: -> created
+--
+-- Many jobs of one task with the same options, in one statement. The ids are one array literal
+-- and the payloads one text cut at RS, a character that JSON text never holds as it is: whatever
+-- the driver, the client sends two strings. Answers with the ids that were not there before.
+WITH sent AS (
+    INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in, retention,
+                            start_after, ready_xid)
+    SELECT s.id, :queue::text, :task::text, :priority::int8::smallint, s.args::jsonb,
+           :tags::text::text[], :retry::text::jsonb,
+           :expire_in::float8 * interval '1 second', :retention::float8 * interval '1 second',
+           o.start_after,
+           CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END
+    FROM unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e')) AS s (id, args)
+    CROSS JOIN (SELECT coalesce(:start_after::text::timestamptz,
+                                howdah.now() + :delay::float8 * interval '1 second')) AS o (start_after)
+    ON CONFLICT DO NOTHING
+    RETURNING id)
+SELECT count(*),
+       CASE WHEN count(*) < :count::int8 THEN string_agg(s.id::text, ',') END,
+       CASE WHEN count(*) > 0 THEN howdah.wake(:queue::text, :priority::int8::smallint)::text END
+FROM sent AS s

@@ -1,0 +1,181 @@
+"""The same verbs for code that does not await: `app.sync`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+from howdah._db import adapt
+from howdah._db import job as queries
+from howdah._db import migrate
+from howdah._db.job import Ending
+from howdah._db.pool import Pool
+from howdah._db.query import Query
+from howdah._db.record import JobRecord
+from howdah._model.payload import Signature
+from howdah._model.states import JobState
+from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
+from howdah.task import Items, Sender
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SyncJob(Generic[R]):
+    """A handle to one job, for code that does not await. As `Job`."""
+
+    __slots__ = ("_jobs", "_signature", "id", "is_new")
+
+    def __init__(
+        self,
+        jobs: SyncJobs,
+        job_id: UUID,
+        *,
+        is_new: bool = False,
+        signature: Signature | None = None,
+    ) -> None:
+        self.id = job_id
+        self.is_new = is_new
+        self._jobs = jobs
+        self._signature = signature
+
+    def __repr__(self) -> str:
+        return f"<SyncJob {self.id}>"
+
+    def get(self) -> JobRecord:
+        """Read the job as it is now. As `Job.get`."""
+        return self._jobs.get(self.id)
+
+    def state(self) -> JobState:
+        """Read the job's state. As `Job.state`."""
+        return self.get().state
+
+    def result(self, *, timeout: timedelta | float | None = None) -> R:
+        """Wait until the job has finished, and return its result. As `Job.result`."""
+        ending = self._jobs.ending(self.id, timeout=timeout)
+        return read_result(self.id, ending, self._signature)
+
+    def cancel(self, *, reason: str | None = None) -> JobState:
+        """Cancel the job. As `Job.cancel`."""
+        return self._jobs.cancel(self.id, reason=reason)
+
+    def retry(self) -> JobState:
+        """Run the job again. As `Job.retry`."""
+        return self._jobs.retry(self.id)
+
+    def resume(self) -> JobState:
+        """Make the suspended job claimable. As `Job.resume`."""
+        return self._jobs.resume(self.id)
+
+
+class SyncJobs:
+    """What can be asked of any job, by its id: `app.sync.jobs`. As `Jobs`."""
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self._run = run
+
+    def get(self, job_id: UUID) -> JobRecord:
+        """Read a job, live or archived. As `Jobs.get`."""
+        return found(job_id, self._run(queries.get(job_id)))
+
+    def find(
+        self,
+        *,
+        state: JobState | tuple[JobState, ...] = (),
+        queue: str | None = None,
+        task: str | None = None,
+        key: str | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[JobRecord]:
+        """List jobs, the newest first. As `Jobs.find`."""
+        page = page_of(state, queue, task, key, before, limit)
+        records: list[JobRecord] = self._run(queries.find(page))
+        return records
+
+    def cancel(self, job_id: UUID, *, reason: str | None = None, conn: Any = None) -> JobState:
+        """Cancel a job that has not finished. As `Jobs.cancel`."""
+        return JobState(self._run(queries.cancel(job_id, reason=reason), conn=conn))
+
+    def retry(self, job_id: UUID, *, conn: Any = None) -> JobState:
+        """Run a finished job again. As `Jobs.retry`."""
+        return JobState(self._run(queries.retry(job_id), conn=conn))
+
+    def resume(self, job_id: UUID, *, conn: Any = None) -> JobState:
+        """Make a suspended job claimable. As `Jobs.resume`."""
+        return JobState(self._run(queries.resume(job_id), conn=conn))
+
+    def counts(self) -> list[tuple[str, JobState, int]]:
+        """Count all jobs: queue, state, count. As `Jobs.counts`."""
+        rows = self._run(queries.count())
+        return [(queue, JobState(state), count) for queue, state, count in rows]
+
+    def ending(self, job_id: UUID, *, timeout: timedelta | float | None) -> Ending:
+        """Wait until a job is over. For `SyncJob.result`."""
+        end = deadline_of(timeout)
+        pause = FIRST_LOOK
+        while True:
+            ending: Ending = found(job_id, self._run(queries.result(job_id)))
+            if JobState(ending.state).is_final:
+                return ending
+            pause = next_pause(job_id, ending, pause, end)
+            time.sleep(pause)
+
+
+class Sync:
+    """The blocking client of an app."""
+
+    def __init__(self, url: Callable[[], str], schema: str, pool_size: int) -> None:
+        self._url = url
+        self._schema = schema
+        self._pool_size = pool_size
+        self.jobs = SyncJobs(self.run)
+
+    def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
+        """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""
+        order = task.order(args, kwargs)
+        receipt = self.run(order.query, conn=task.conn, again=order.again)
+        return SyncJob(
+            self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature
+        )
+
+    def send_many(self, task: Sender[P, R], items: Items, /) -> list[UUID]:
+        """Store many jobs of a task, all or none. As `Sender.send_many`."""
+        order = task.bulk_order(items)
+        if order.queries:
+            self.run_all(order.queries, conn=task.conn)
+        return order.ids
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date. As `Howdah.migrate`."""
+        return migrate.migrate(self._url(), schema=self._schema)
+
+    def run(self, query: Query[T], /, *, conn: Any = None, again: Query[T] | None = None) -> T:
+        """Run a query: in the transaction of `conn`, or on a connection of our own."""
+        if conn is not None:
+            return adapt.runner(conn, self._schema).run(query)
+        return self._pool.run(query, again=again)
+
+    def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None:
+        """Run queries in one transaction."""
+        if conn is not None:
+            runner = adapt.runner(conn, self._schema)
+            for query in queries:
+                runner.run(query)
+            return
+        self._pool.run_all(queries)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_pool" in self.__dict__:
+            self._pool.close()
+            del self._pool
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return Pool(self._url(), self._schema, size=self._pool_size)

@@ -1,0 +1,269 @@
+"""A task: a Python function that can be sent, and still be called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, ParamSpec, Protocol
+from uuid import UUID
+
+from typing_extensions import TypeVar
+from typing_extensions import ParamSpec as ParamSpecWithDefault
+
+from howdah._db import job as jobs
+from howdah._db.job import Receipt
+from howdah._db.query import Query
+from howdah._model.identity import uuid7, uuid7s
+from howdah._model.options import SendOptions, merge, refuse_rules
+from howdah._model.payload import Signature
+from howdah._model.retry import Retry
+from howdah._worker.tasks import Executor
+from howdah.errors import UsageError
+from howdah.job import Jobs, Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Q = ParamSpecWithDefault("Q", default=...)
+C = TypeVar("C", default=Any)
+
+Items = Iterable["tuple[Any, ...] | Mapping[str, Any]"]
+
+# One statement takes so many jobs; more are sent in several, in one transaction.
+CHUNK = 10_000
+
+
+class Sends(Protocol):
+    """All that a task needs of its app."""
+
+    @property
+    def jobs(self) -> Jobs: ...
+    def defaults_of(self, queue: str) -> SendOptions: ...
+    async def run(
+        self, query: Query[Any], /, *, conn: Any = None, again: Query[Any] | None = None
+    ) -> Any: ...
+    async def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job about to be sent: what the blocking and the non-blocking client have in common.
+
+    Attributes:
+        query: Sends it.
+        again: The same, for when nobody knows whether the first was carried out.
+    """
+
+    query: Query[Receipt]
+    again: Query[Receipt]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOrder:
+    """Many jobs about to be sent, in statements that belong into one transaction."""
+
+    ids: list[UUID]
+    queries: list[Query[Any]]
+
+
+class Sender(Generic[P, R]):
+    """A task with options, ready to be sent.
+
+    Made by `task.using(...)`; it may be kept and used any number of times.
+    """
+
+    def __init__(self, task: Task[P, R, ..., Any], options: SendOptions, conn: Any) -> None:
+        self.task = task
+        self.options = options
+        self.conn = conn
+
+    async def send(self, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Store a job of this task.
+
+        With `conn` it is stored in the transaction that is open there, and exists when that is
+        committed; else it is stored when this returns. A connection that breaks half way is no
+        reason for a second job: the send is repeated under the same id.
+
+        Returns:
+            The job. Its `is_new` is false when another live job held the key and stands for it.
+
+        Raises:
+            PayloadError: The arguments do not fit the signature, or cannot be stored.
+            DatabaseError: The database is unreachable, read-only or not migrated.
+        """
+        order = self.order(args, kwargs)
+        app = self.task.app
+        receipt = await app.run(order.query, conn=self.conn, again=order.again)
+        return Job(app.jobs, receipt.id, is_new=receipt.created, signature=self.task.signature)
+
+    async def send_many(self, items: Items) -> list[UUID]:
+        """Store many jobs, all or none.
+
+        Args:
+            items: For each job a tuple of positional arguments, or a mapping by name.
+
+        Returns:
+            The ids, in the order of the items.
+
+        Raises:
+            UsageError: With `id` or `key`, which only one job can have.
+            PayloadError: Some arguments do not fit; the message says which item's.
+            DatabaseError: The database is unreachable, read-only or not migrated.
+        """
+        order = self.bulk_order(items)
+        if order.queries:
+            await self.task.app.run_all(order.queries, conn=self.conn)
+        return order.ids
+
+    def using(
+        self,
+        *,
+        id: UUID | None = None,
+        priority: int | None = None,
+        start_after: datetime | timedelta | float | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        key: str | None = None,
+        tags: tuple[str, ...] | list[str] | None = None,
+        retention: timedelta | float | None = None,
+        conn: Any = None,
+    ) -> Sender[P, R]:
+        """The same task with these options; what is not given stays as it was.
+
+        Args:
+            id: The job's id: a second send with it answers with the first job.
+            priority: Higher runs first, from -32768 to 32767; 0 when nobody says.
+            start_after: Not before this moment (with a time zone), or this time from now.
+            retry: The policy, or just how often.
+            expire_in: How long one attempt may take.
+            key: One live job of this task at most has it; a second send answers with the first.
+            tags: Words to find the job by.
+            retention: How long it is kept after it has finished.
+            conn: A connection or session with an open transaction, in which the job is sent:
+                psycopg, asyncpg, SQLAlchemy or Django.
+
+        Raises:
+            UsageError: A value is out of range, or a datetime has no time zone.
+        """
+        options = SendOptions(
+            id=id,
+            priority=priority,
+            start_after=start_after,
+            retry=retry,
+            expire_in=expire_in,
+            key=key,
+            tags=None if tags is None else tuple(tags),
+            retention=retention,
+        )
+        refuse_rules(options)
+        return Sender(self.task, options.over(self.options), self.conn if conn is None else conn)
+
+    def order(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Order:
+        """Check and encode one job, and make the queries that send it."""
+        task = self.task
+        encoded = task.signature.encode(args, kwargs)
+        said = self._merged().to_mapping()
+        again = {"id": str(uuid7()), **said}
+        fresh = again if "id" in said else {**again, "new_id": True}
+        return Order(
+            jobs.send(queue=task.queue, task=task.name, args=encoded, options=_json(fresh)),
+            jobs.send(queue=task.queue, task=task.name, args=encoded, options=_json(again)),
+        )
+
+    def bulk_order(self, items: Items) -> BulkOrder:
+        """Check and encode many jobs, and make the queries that send them."""
+        options = self._merged()
+        for name in ("id", "key"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
+        encoded = self.task.signature.encode_many(items)
+        ids = uuid7s(len(encoded))
+        said = options.to_mapping()
+        tags = said.get("tags")
+        queries = [
+            jobs.send_many(
+                queue=self.task.queue,
+                task=self.task.name,
+                ids=ids[at : at + CHUNK],
+                args=encoded[at : at + CHUNK],
+                priority=said.get("priority", 0),
+                start_after=said.get("start_after"),
+                delay=said.get("delay"),
+                tags=None if tags is None else _array_literal(tags),
+                retry=_json(said["retry"]) if "retry" in said else None,
+                expire_in=said.get("expire_in"),
+                retention=said.get("retention"),
+            )
+            for at in range(0, len(encoded), CHUNK)
+        ]
+        return BulkOrder(ids, queries)
+
+    def _merged(self) -> SendOptions:
+        """The nearest wins: call, task, queue, app."""
+        task = self.task
+        return merge(self.options, task.options, task.app.defaults_of(task.queue))
+
+
+class Task(Sender[P, R], Generic[P, R, Q, C]):
+    """A function that can be sent to a worker, and still be called here.
+
+    Attributes:
+        name: What it is called in the database.
+        queue: Where its jobs wait.
+        fn: The function itself.
+        executor: Where a worker runs it.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[Q, C],
+        *,
+        app: Sends,
+        name: str,
+        queue: str,
+        options: SendOptions,
+        executor: Executor,
+        signature: Signature,
+    ) -> None:
+        self.fn = fn
+        self.app = app
+        self.name = name
+        self.queue = queue
+        self.executor: Executor = executor
+        self.signature = signature
+        self.__name__ = getattr(fn, "__name__", name)
+        self.__doc__ = fn.__doc__
+        self.__module__ = fn.__module__
+        self.__wrapped__ = fn
+        super().__init__(self, options, None)
+
+    @property
+    def retry(self) -> Retry | None:
+        """The policy that the task's code names."""
+        retry = self._task_retry()
+        return Retry(limit=retry) if isinstance(retry, int) else retry
+
+    @property
+    def expire_in(self) -> timedelta | float | None:
+        """How long one attempt may take, as the task's code says."""
+        return merge(self.options, self.app.defaults_of(self.queue)).expire_in
+
+    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> C:
+        """Call the function here and now. Nothing is stored."""
+        return self.fn(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}{self.signature}>"
+
+    def _task_retry(self) -> Retry | int | None:
+        return merge(self.options, self.app.defaults_of(self.queue)).retry
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _array_literal(words: Iterable[str]) -> str:
+    quoted = (word.replace("\\", "\\\\").replace('"', '\\"') for word in words)
+    return "{" + ",".join(f'"{word}"' for word in quoted) + "}"
