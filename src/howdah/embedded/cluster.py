@@ -18,7 +18,13 @@ from types import TracebackType
 
 from howdah.embedded.account import Account
 from howdah.embedded.binaries import NEWEST_MAJOR, Programs, find_programs, is_named
-from howdah.embedded.folders import check_is_ours, check_owner, prepare_folders, remove_home
+from howdah.embedded.folders import (
+    check_home,
+    check_is_ours,
+    check_root,
+    prepare_folders,
+    remove_home,
+)
 from howdah.embedded.founding import found
 from howdah.embedded.layout import Layout, founded_majors
 from howdah.embedded.locks import hold
@@ -248,6 +254,7 @@ class Cluster:
 
     def _existing_layout(self) -> Layout | None:
         """The cluster that was asked for, if anything is there to be looked at."""
+        check_root(self.root)
         if self._layout is not None:
             return self._layout
         majors = [self._wanted_major] if self._wanted_major else founded_majors(self.root)
@@ -270,7 +277,7 @@ class Cluster:
 
     def _turn(self, layout: Layout, verb: str) -> AbstractContextManager[None]:
         """One process at a time."""
-        check_owner(layout)
+        check_home(layout)
         return hold(layout.start_lock, timeout_seconds=_TURN_SECONDS, doing=self._asked(verb))
 
     def _asked(self, verb: str) -> str:

@@ -23,9 +23,10 @@ def prepare_folders(layout: Layout) -> Account:
         EmbeddedError: They belong to someone else, hold something else, or are out of reach for
             the user that the server runs as.
     """
+    check_root(layout.root)
     account = choose_account(layout.data)
     _make_root(layout.root, account)
-    check_owner(layout)
+    check_home(layout)
     if not account.can_enter(layout.root):
         closed = first_closed_folder(account, layout.root)
         raise EmbeddedError(
@@ -46,8 +47,8 @@ def prepare_folders(layout: Layout) -> Account:
     return account
 
 
-def check_owner(layout: Layout) -> None:
-    """Refuse to work in a folder of another user.
+def check_root(root: Path) -> None:
+    """Refuse to work below a folder of another user that is not shared with us.
 
     Root could, but whoever owns the folder could then lead root's hand to any other file.
 
@@ -55,18 +56,22 @@ def check_owner(layout: Layout) -> None:
         EmbeddedError: It is another user's.
     """
     uid = os.geteuid()
-    for folder in (layout.root, layout.home):
-        try:
-            owner = folder.lstat().st_uid
-        except FileNotFoundError:
-            continue
-        # A root folder may be shared by several users; a home has one. Root shares neither.
-        if owner != uid and (uid == 0 or folder == layout.home):
-            raise EmbeddedError(
-                f"cannot use the private Postgres in {str(folder)!r} as user {name_of(uid)!r}:"
-                f" the folder belongs to {name_of(owner)!r}; run as that user, or choose another"
-                " `root`"
-            )
+    owner = _owner(root)
+    is_shared = uid != 0 and os.access(root, os.R_OK | os.W_OK | os.X_OK)
+    if owner is not None and owner != uid and not is_shared:
+        raise _belongs_to(owner, root)
+
+
+def check_home(layout: Layout) -> None:
+    """Refuse to work in the cluster of another user.
+
+    Raises:
+        EmbeddedError: It is another user's.
+    """
+    check_root(layout.root)
+    owner = _owner(layout.home)
+    if owner is not None and owner != os.geteuid():
+        raise _belongs_to(owner, layout.home)
 
 
 def remove_home(layout: Layout) -> None:
@@ -98,3 +103,17 @@ def _make_root(root: Path, account: Account) -> None:
         # Ours from the start. Another user must be able to pass through, not to look around.
         root.chmod(0o700 if account.is_us else 0o711)
         (root / _IGNORE_FILE).write_text(_IGNORE)
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.lstat().st_uid
+    except FileNotFoundError:
+        return None
+
+
+def _belongs_to(owner: int, folder: Path) -> EmbeddedError:
+    return EmbeddedError(
+        f"cannot use a private Postgres in {str(folder)!r} as user {name_of(os.geteuid())!r}: the"
+        f" folder belongs to {name_of(owner)!r}; run as that user, or choose another `root`"
+    )

@@ -21,10 +21,23 @@ from howdah.embedded import Cluster
 from tests.integration.embedded.client import Client
 
 
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Path]:
+    """The folder that holds all others, deleted at the very end.
+
+    A file system may search long for a free inode among those deleted moments ago: deleting a
+    cluster of a thousand files after each test doubles the time that making the next one takes.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="hw-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(ground: Path) -> Iterator[Path]:
     """An empty folder that every user may pass through."""
-    with _place() as folder:
+    with _place(ground) as folder:
         yield folder
 
 
@@ -35,12 +48,12 @@ def fresh(place: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def root() -> Iterator[Path]:
+def root(ground: Path) -> Iterator[Path]:
     """The root of a cluster that exists, and is stopped between the tests.
 
     To make one takes ten times as long as to start it, so the tests share it.
     """
-    with _place() as folder:
+    with _place(ground) as folder:
         with Cluster(folder / "r"):
             pass
         yield folder / "r"
@@ -56,8 +69,8 @@ def cluster(root: Path) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _place() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hw-", dir="/tmp"))
+def _place(ground: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="", dir=ground))
     folder.chmod(0o755)
     try:
         yield folder
@@ -65,7 +78,6 @@ def _place() -> Iterator[Path]:
         for pid in _servers():
             if _is_below(pid, folder):
                 os.kill(pid, signal.SIGQUIT)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

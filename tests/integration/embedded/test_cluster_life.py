@@ -218,12 +218,11 @@ def test_a_setting_that_postgres_refuses_is_reported_with_its_words(root: Path) 
         cluster.start()
 
 
-def test_a_start_after_a_failed_one_succeeds(fresh: Path) -> None:
+def test_a_start_after_a_failed_one_succeeds(cluster: Cluster, root: Path) -> None:
     with pytest.raises(EmbeddedError):
-        Cluster(fresh, settings={"work_mem": "plenty"}).start()
+        Cluster(root, settings={"work_mem": "plenty"}).start()
 
-    with Cluster(fresh) as url:
-        assert 1 == ask(url, "SELECT 1")
+    assert 1 == ask(cluster.start(), "SELECT 1")
 
 
 def test_status_of_a_cluster_that_was_never_made(fresh: Path) -> None:
