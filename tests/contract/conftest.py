@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from uuid import uuid4
 
 import django
 import psycopg
 import pytest
 from django.conf import settings
 
+from howdah._db.migrate import migrate
+from howdah._db.statements import quote_name
 from tests.contract.drivers import DRIVERS, Driver
 
 
@@ -17,6 +20,28 @@ def _django(monkeypatch: pytest.MonkeyPatch) -> None:
     if not settings.configured:
         settings.configure(USE_TZ=True)
         django.setup()
+
+
+@pytest.fixture(scope="module")
+def make_schema(database_url: str) -> Iterator[Callable[[str], str]]:
+    """Makes schemas that are dropped after the module's last test."""
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(name)
+        migrate(database_url, schema=name)
+        return name
+
+    yield make
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f"DROP SCHEMA {quote_name(name)} CASCADE".encode())
+
+
+@pytest.fixture(scope="module")
+def schema(make_schema: Callable[[str], str]) -> str:
+    """One for all tests of a module: here each test looks only at the jobs that it sent."""
+    return make_schema(f"contract {uuid4().hex}")
 
 
 @pytest.fixture(params=DRIVERS)
