@@ -59,6 +59,12 @@ def test_everything_said_is_written_in_the_words_of_sql() -> None:
     } == json.loads(options.to_json())
 
 
+def test_no_delay_at_all_is_said_too_so_that_it_can_undo_one() -> None:
+    task, call = SendOptions(start_after=60), SendOptions(start_after=0)
+
+    assert {"delay": 0.0} == merge(call, task).to_mapping()
+
+
 @pytest.mark.parametrize("delay", [90, 90.0, timedelta(seconds=90)])
 def test_a_delay_is_left_to_the_clock_of_the_database(delay: Any) -> None:
     assert {"delay": 90.0} == SendOptions(start_after=delay).to_mapping()

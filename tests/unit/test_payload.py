@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -134,7 +135,7 @@ def test_a_naive_datetime_is_a_value_like_any_other() -> None:
 
 def test_a_model_with_aliases_and_computed_fields_arrives_whole() -> None:
     class Order(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
         number: int = Field(alias="orderNumber")
         city: str = Field(validation_alias=AliasChoices("town", "place"))
         note: str = Field(serialization_alias="remark")
@@ -235,6 +236,12 @@ def test_the_context_is_found_by_its_annotation_and_is_no_argument() -> None:
     assert '{"file_id":1,"size":2}' == found.encode((1, 2), {})
 
 
+def test_an_annotated_context_is_found() -> None:
+    def handle(ctx: Annotated[Context, "mine"], size: int) -> None: ...
+
+    assert "ctx" == signature(handle).context
+
+
 def test_a_context_cannot_be_sent() -> None:
     def handle(ctx: Context, file_id: int) -> None: ...
 
@@ -262,12 +269,34 @@ def test_a_class_in_the_closure_of_the_handler_is_found() -> None:
 
 
 def test_a_wrapped_handler_is_read_through_its_wrapper() -> None:
-    import functools
+    elsewhere: dict[str, Any] = {}
+    exec("def wrapped(*args, **kwargs): ...", elsewhere)
 
-    @functools.wraps(welcome)
-    def wrapped(*args: Any, **kwargs: Any) -> Any: ...
+    def move(to: Address) -> None: ...
 
-    assert '{"email":"a"}' == signature(wrapped).encode(("a",), {})
+    wrapped = functools.wraps(move)(elsewhere["wrapped"])
+
+    assert "(to: Address)" == str(signature(wrapped))
+
+
+def test_a_partial_and_an_object_with_call_are_read_as_functions() -> None:
+    class Welcome:
+        def __call__(self, email: str, ctx: Context) -> None: ...
+
+    assert "(email: str)" == str(signature(Welcome()))
+    assert "(first_name: str = ..., count: int = ...)" == str(
+        signature(functools.partial(welcome, "a@x.org"))
+    )
+
+
+def test_a_name_that_the_closure_has_not_bound_yet_is_no_obstacle() -> None:
+    def handle(email: str) -> str:
+        return later + email
+
+    found = signature(handle)
+    later = "x"
+
+    assert "(email: str)" == str(found)
 
 
 # fmt: off
@@ -278,6 +307,7 @@ def _takes_two_contexts(a: Context, b: Context) -> None: ...
 def _yields() -> Any:
     yield 1
 def _takes_the_unknown(a: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def _takes_nonsense(a: "1 +") -> None: ...  # type: ignore[valid-type]  # noqa: F722
 def _takes_a_lock(a: Lock) -> None: ...
 def _returns_a_lock() -> Lock: ...  # type: ignore[empty-body]
 def _takes_the_unfinished(a: Unfinished) -> None: ...
@@ -301,6 +331,7 @@ class Unfinished(BaseModel):
         (_takes_two_contexts, "'a' and 'b' are both annotated Context; keep one"),
         (_yields, "it has a `yield`"),
         (_takes_the_unknown, "an annotation names 'Nowhere', which does not exist"),
+        (_takes_nonsense, "an annotation cannot be read: "),
         (_takes_a_lock, "parameter 'a' is annotated Lock, which has no JSON form"),
         (_takes_the_unfinished, "parameter 'a' is annotated Unfinished, which has no JSON form"),
         (_returns_a_lock, "its result is annotated Lock, which has no JSON form"),

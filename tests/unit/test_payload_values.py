@@ -5,10 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, RootModel, SecretBytes, SecretStr, field_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretBytes,
+    SecretStr,
+    field_serializer,
+)
 
 from howdah._model.json_limits import MAX_DEPTH
 from howdah._model.payload import Signature
@@ -22,7 +31,15 @@ class Context:
     """Stands for the worker's context."""
 
 
+class Free(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
 class Names(RootModel[list[str]]):
+    pass
+
+
+class Wrapped(RootModel[list[Any]]):
     pass
 
 
@@ -83,6 +100,10 @@ def failing() -> Iterator[int]:
         (User, User(score=NAN), "it.score", "is nan, which JSON cannot hold"),
         (Any, [User(score=NAN)], "it[0].score", "is nan, which JSON cannot hold"),
         (list[Measure], [Measure(NAN)], "it[0].value", "is nan, which JSON cannot hold"),
+        (Any, ["\0", NAN], "it[0]", "holds a NUL character"),
+        (Free, Free(more="\0"), "it.more", "holds a NUL character"),  # type: ignore[call-arg]
+        (Annotated[str, Field(max_length=3)], "\ud800", "it", "holds a lone surrogate"),
+        (Decimal, Decimal("NaN"), "it", "is NaN, which JSON cannot hold"),
         (Any, Decimal("NaN"), "it", "is NaN, which JSON cannot hold"),
         (Any, Decimal("-Infinity"), "it", "is -Infinity, which JSON cannot hold"),
         (SecretStr, SecretStr("x"), "it", "is a secret, which would be stored as asterisks"),
@@ -138,6 +159,39 @@ def test_models_nested_too_deep_are_refused(levels: int) -> None:
 
     with pytest.raises(PayloadValueError, match="is nested deeper than 100 levels"):
         signature_of(Node).encode((node,), {})
+
+
+def test_brackets_inside_strings_do_not_hide_the_depth() -> None:
+    value: list[Any] = []
+    for _ in range(MAX_DEPTH):
+        value = ["]", value]
+
+    with pytest.raises(PayloadValueError, match="is nested deeper than 100 levels"):
+        signature_of(Any).encode((value,), {})
+
+
+def test_a_step_that_leaves_no_mark_in_the_text_is_no_level() -> None:
+    value: Any = "NaN"
+    for _ in range(MAX_DEPTH - 1):
+        value = Wrapped([value])
+
+    assert '{"it":[[[' in signature_of(Any).encode((value,), {})
+
+
+def test_a_validator_that_runs_out_of_stack_is_told_as_too_deep() -> None:
+    def flat(value: Any) -> Any:
+        return flat(value[0]) if value else value
+
+    with pytest.raises(PayloadValueError, match="is nested deeper than 100 levels"):
+        signature_of(Annotated[Any, BeforeValidator(flat)]).encode((nested(20_000),), {})
+
+
+def test_a_mapping_that_holds_itself_is_refused_where_a_model_is_expected() -> None:
+    value: dict[str, Any] = {"children": []}
+    value["children"].append(value)
+
+    with pytest.raises(PayloadValueError, match="or holds itself"):
+        signature_of(Node).encode((value,), {})
 
 
 def test_a_list_that_holds_itself_is_refused() -> None:
@@ -196,10 +250,23 @@ def test_what_a_serializer_hides_is_found_in_the_text() -> None:
         signature_of(Sly).encode((Sly(name="x"),), {})
 
 
-def test_the_longest_integer_that_python_reads_is_accepted() -> None:
-    found = signature_of(int)
+def test_an_overlong_integer_that_a_serializer_writes_is_found_in_the_text() -> None:
+    class Sly(BaseModel):
+        n: int
 
-    assert {"it": 10**4299} == found.decode(found.encode((10**4299,), {}))
+        @field_serializer("n")
+        def spoil(self, n: int) -> int:
+            return n * 10**5000
+
+    with pytest.raises(PayloadValueError, match=r"it\.n is an integer of over 4300 digits"):
+        signature_of(Sly).encode((Sly(n=-1),), {})
+
+
+def test_the_longest_integer_that_python_reads_is_accepted() -> None:
+    found = signature_of(Any)
+    value = {"digits": "9" * 5000, "n": 10**4300 - 1}
+
+    assert {"it": value} == found.decode(found.encode((value,), {}))
 
 
 def test_an_iterator_is_stored_as_a_list() -> None:

@@ -25,7 +25,7 @@ DEFAULT_LIMIT = 1024 * 1024
 
 # A digit run of this length is the shortest trace of an integer that Python refuses to read back.
 _LONG_DIGITS = re.compile(f"[0-9]{{{MAX_INT_DIGITS + 1}}}")
-_MAX_INT_BITS = int(MAX_INT_DIGITS * math.log2(10))
+_TOO_LONG = 10**MAX_INT_DIGITS
 # Below this length a text can hold neither 101 levels nor an overlong integer.
 _SHORT = 2 * MAX_DEPTH
 
@@ -112,13 +112,17 @@ def find_offence_in_text(text: str, *, root: str = "") -> Offence | None:
 
     A serializer of the user's may write what the value itself does not show.
     """
-    # Python would refuse to parse a long integer, and as text the same digits are harmless.
-    return find_offence(json.loads(_LONG_DIGITS.sub("0", text)), root=root)
+    return find_offence(json.loads(text, parse_int=_parse_int), root=root)
 
 
 def path_of(location: Iterable[object]) -> str:
     """Write a location, as pydantic reports it, as a path."""
     return _render_path(location)
+
+
+def _parse_int(digits: str) -> int:
+    # Python refuses to parse an overlong integer; that it is one is all that matters here.
+    return int(digits) if len(digits.lstrip("-")) <= MAX_INT_DIGITS else _TOO_LONG
 
 
 def _is_deep_or_long(text: str) -> bool:
@@ -191,7 +195,7 @@ def _offence_of(value: object) -> str | None:
                 "decode the text with errors='replace'"
             )
     elif isinstance(value, int):
-        if value.bit_length() > _MAX_INT_BITS:
+        if not -_TOO_LONG < value < _TOO_LONG:
             return f"is an integer of over {MAX_INT_DIGITS} digits; send it as text"
     elif isinstance(value, float):
         if not math.isfinite(value):

@@ -185,7 +185,7 @@ def _check_start(start_after: datetime | timedelta | float) -> None:
 
 
 def _check_retry_limit(limit: object) -> None:
-    if not isinstance(limit, int) or isinstance(limit, bool):
+    if not isinstance(limit, int):
         raise UsageError(f"cannot use retry={limit!r}: it must be a Retry or a number of retries")
     Retry(limit=limit)
 

@@ -142,14 +142,12 @@ def _closure_of(fn: Any) -> dict[str, Any]:
 
 
 def _mentions(hint: Any, wanted: type) -> bool:
-    """Tell whether a hint is `wanted`, annotated, parametrised, or one side of a union."""
+    """Tell whether a hint is `wanted`, annotated, or one side of a union."""
     if isinstance(hint, type) and get_origin(hint) is None:
         return issubclass(hint, wanted)
     origin = get_origin(hint)
     if origin is Annotated:
         return _mentions(get_args(hint)[0], wanted)
-    if isinstance(origin, type) and issubclass(origin, wanted):
-        return True
     if origin in (Union, UnionType):
         return any(_mentions(part, wanted) for part in get_args(hint))
     return False
