@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
-from inspect import iscoroutinefunction
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, TypeVar
 
 from howdah._db import adapt, migrate
 from howdah._db.pool import AsyncPool
@@ -24,37 +22,15 @@ from howdah._model.retry import Retry
 from howdah._model.signals import Signals
 from howdah._worker.context import Context
 from howdah._worker.settings import WorkerSettings
-from howdah._worker.tasks import Executor
+from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.job import Jobs
 from howdah.sync import Sync
 from howdah.task import Task
 
-P = ParamSpec("P")
-R = TypeVar("R")
 T = TypeVar("T")
 
 URL_VARIABLE = "HOWDAH_DATABASE_URL"
-DEFAULT_QUEUE = "default"
-
-
-class Decorates(Protocol):
-    """What `@app.task(...)` leaves to be done: turn a function into a task."""
-
-    @overload
-    def __call__(
-        self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, Concatenate[Context, P], Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[Concatenate[Context, P], R], /
-    ) -> Task[P, R, Concatenate[Context, P], R]: ...
-    @overload
-    def __call__(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, P, Coroutine[Any, Any, R]]: ...
-    @overload
-    def __call__(self, fn: Callable[P, R], /) -> Task[P, R, P, R]: ...
 
 
 class Howdah:
@@ -94,7 +70,7 @@ class Howdah:
             priority=priority, retry=retry, expire_in=expire_in, retention=retention
         )
         self._queues: dict[str, SendOptions] = {}
-        self._tasks: dict[str, Task[..., Any]] = {}
+        self._tasks: dict[str, Task[..., Any, ..., Any]] = {}
         self._lock = threading.Lock()
         self._cluster: Any = None
         self.signals = Signals()
@@ -106,7 +82,7 @@ class Howdah:
         return self._schema
 
     @property
-    def tasks(self) -> Mapping[str, Task[..., Any]]:
+    def tasks(self) -> Mapping[str, Task[..., Any, ..., Any]]:
         """The registered tasks by name."""
         return self._tasks
 
@@ -164,75 +140,12 @@ class Howdah:
         )
         return name
 
-    @overload
-    def task(
-        self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, Concatenate[Context, P], Coroutine[Any, Any, R]]: ...
-    @overload
-    def task(
-        self, fn: Callable[Concatenate[Context, P], R], /
-    ) -> Task[P, R, Concatenate[Context, P], R]: ...
-    @overload
-    def task(
-        self, fn: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> Task[P, R, P, Coroutine[Any, Any, R]]: ...
-    @overload
-    def task(self, fn: Callable[P, R], /) -> Task[P, R, P, R]: ...
-    @overload
-    def task(
-        self,
-        *,
-        name: str | None = None,
-        queue: str = DEFAULT_QUEUE,
-        priority: int | None = None,
-        retry: Retry | int | None = None,
-        expire_in: timedelta | float | None = None,
-        tags: tuple[str, ...] | None = None,
-        retention: timedelta | float | None = None,
-        executor: Executor | None = None,
-    ) -> Decorates: ...
-    def task(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        queue: str = DEFAULT_QUEUE,
-        priority: int | None = None,
-        retry: Retry | int | None = None,
-        expire_in: timedelta | float | None = None,
-        tags: tuple[str, ...] | None = None,
-        retention: timedelta | float | None = None,
-        executor: Executor | None = None,
-    ) -> Any:
-        """Make a task of a function.
+    @cached_property
+    def task(self) -> TaskDecorator:
+        """`@app.task` makes a task of a function; see `TaskDecorator`."""
+        return TaskDecorator(self._register)
 
-        The function stays callable. A parameter annotated `Context` is filled by the worker.
-
-        Args:
-            fn: The function, when the decorator is used without brackets.
-            name: What the task is called in the database; the function's name.
-            queue: Where its jobs wait.
-            priority, retry, expire_in, tags, retention: As in `using`, for all of its jobs.
-            executor: Where a worker runs it: "loop" for `async def`, "thread" for `def`, or
-                "process", which alone can be ended at any moment.
-
-        Raises:
-            UsageError: The function cannot be a task, or its name is taken.
-        """
-        options = SendOptions(
-            priority=priority, retry=retry, expire_in=expire_in, tags=tags, retention=retention
-        )
-        frame = sys._getframe(1)
-
-        def decorate(function: Callable[..., Any]) -> Task[..., Any]:
-            return self._register(
-                function, name or function.__name__, queue, options, executor, frame.f_locals
-            )
-
-        return decorate if fn is None else decorate(fn)
-
-    def find_task(self, name: str) -> Task[..., Any]:
+    def find_task(self, name: str) -> Task[..., Any, ..., Any]:
         """The task of that name.
 
         Raises:
@@ -328,43 +241,31 @@ class Howdah:
     def _pool(self) -> AsyncPool:
         return AsyncPool(self.database_url, self._schema, size=self._pool_size)
 
-    def _register(
-        self,
-        fn: Callable[..., Any],
-        name: str,
-        queue: str,
-        options: SendOptions,
-        executor: Executor | None,
-        local_names: Mapping[str, Any],
-    ) -> Task[..., Any]:
-        if name in self._tasks:
-            other = self._tasks[name].fn
+    def _register(self, task: NewTask) -> Task[..., Any, ..., Any]:
+        if task.name in self._tasks:
+            other = self._tasks[task.name].fn
             raise UsageError(
-                f"cannot register task {name!r} twice: {other.__module__}.{other.__qualname__} has"
-                " that name; give one of them another `name=`"
+                f"cannot register task {task.name!r} twice:"
+                f" {other.__module__}.{getattr(other, '__qualname__', other)} has that name;"
+                " give one of them another `name=`"
             )
-        chosen: Executor = executor or ("loop" if iscoroutinefunction(fn) else "thread")
-        if chosen == "loop" and not iscoroutinefunction(fn):
-            raise UsageError(f"task {name!r} is no `async def`, so it cannot run on the loop")
-        if chosen == "thread" and iscoroutinefunction(fn):
-            raise UsageError(f"task {name!r} is `async def`, so it cannot run in a thread")
-        task: Task[..., Any] = Task(
-            fn,
+        made: Task[..., Any, ..., Any] = Task(
+            task.fn,
             app=self,
-            name=name,
-            queue=queue,
-            options=options,
-            executor=chosen,
+            name=task.name,
+            queue=task.queue,
+            options=task.options,
+            executor=task.executor,
             signature=Signature.of(
-                fn,
-                name=name,
+                task.fn,
+                name=task.name,
                 context_type=Context,
                 limit=self._payload_limit,
-                local_names=local_names,
+                local_names=task.local_names,
             ),
         )
-        self._tasks[name] = task
-        return task
+        self._tasks[task.name] = made
+        return made
 
 
 @asynccontextmanager

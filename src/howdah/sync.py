@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, overload
 from uuid import UUID
+
+from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from howdah._db import adapt
 from howdah._db import job as queries
@@ -19,11 +21,12 @@ from howdah._db.record import JobRecord
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
-from howdah.task import Items, Sender
+from howdah.task import Call, Positional, Sender
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class SyncJob(Generic[R]):
@@ -144,7 +147,13 @@ class Sync:
             self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature
         )
 
-    def send_many(self, task: Sender[P, R], items: Items, /) -> list[UUID]:
+    @overload
+    def send_many(
+        self, task: Positional[Unpack[Ts]], items: Iterable[tuple[Unpack[Ts]]], /
+    ) -> list[UUID]: ...
+    @overload
+    def send_many(self, task: Sender[..., R], items: Iterable[Call[R]], /) -> list[UUID]: ...
+    def send_many(self, task: Any, items: Iterable[Any], /) -> list[UUID]:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
         order = task.bulk_order(items)
         if order.queries:

@@ -6,29 +6,27 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec, Protocol
+from typing import Any, Generic, Never, Protocol, overload
 from uuid import UUID
 
-from typing_extensions import TypeVar
-from typing_extensions import ParamSpec as ParamSpecWithDefault
+from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from howdah._db import job as jobs
 from howdah._db.job import Receipt
 from howdah._db.query import Query
 from howdah._model.identity import uuid7, uuid7s
-from howdah._model.options import SendOptions, merge, refuse_rules
+from howdah._model.options import SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
 from howdah._worker.tasks import Executor
 from howdah.errors import UsageError
-from howdah.job import Jobs, Job
+from howdah.job import Job, Jobs
 
-P = ParamSpec("P")
-R = TypeVar("R")
-Q = ParamSpecWithDefault("Q", default=...)
-C = TypeVar("C", default=Any)
-
-Items = Iterable["tuple[Any, ...] | Mapping[str, Any]"]
+P = ParamSpec("P")  # what a sender gives
+R = TypeVar("R", covariant=True)  # what the job results in
+C = ParamSpec("C", default=P)  # what the function takes, its context included
+V = TypeVar("V", default=Any, covariant=True)  # what calling it gives: R, or a coroutine of it
+Ts = TypeVarTuple("Ts")
 
 # One statement takes so many jobs; more are sent in several, in one transaction.
 CHUNK = 10_000
@@ -67,6 +65,22 @@ class BulkOrder:
     queries: list[Query[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Call(Generic[R]):
+    """The arguments of one job, checked and encoded, for `send_many`. Made by `task.call(...)`."""
+
+    task: str
+    encoded: str
+    # A member must name R, or checkers could not tell a Call[str] from a Call[int].
+    result_type: Callable[[], R] | None = None
+
+
+class Positional(Protocol[Unpack[Ts]]):
+    """Anything whose arguments can be given by position."""
+
+    def call(self, *args: Unpack[Ts]) -> Any: ...
+
+
 class Sender(Generic[P, R]):
     """A task with options, ready to be sent.
 
@@ -97,17 +111,32 @@ class Sender(Generic[P, R]):
         receipt = await app.run(order.query, conn=self.conn, again=order.again)
         return Job(app.jobs, receipt.id, is_new=receipt.created, signature=self.task.signature)
 
-    async def send_many(self, items: Items) -> list[UUID]:
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """Check and encode the arguments of one job, for `send_many`.
+
+        Raises:
+            PayloadError: They do not fit the signature, or cannot be stored.
+        """
+        return Call(self.task.name, self.task.signature.encode(args, kwargs))
+
+    @overload
+    async def send_many(
+        self: Positional[Unpack[Ts]], items: Iterable[tuple[Unpack[Ts]]]
+    ) -> list[UUID]: ...
+    @overload
+    async def send_many(self, items: Iterable[Call[R]]) -> list[UUID]: ...
+    async def send_many(self, items: Iterable[Any]) -> list[UUID]:
         """Store many jobs, all or none.
 
         Args:
-            items: For each job a tuple of positional arguments, or a mapping by name.
+            items: For each job a tuple of positional arguments, or what `call` made: checkers
+                know of a task's defaults and keyword-only parameters only there.
 
         Returns:
             The ids, in the order of the items.
 
         Raises:
-            UsageError: With `id` or `key`, which only one job can have.
+            UsageError: With `id` or `key`, which only one job can have, or another task's call.
             PayloadError: Some arguments do not fit; the message says which item's.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
@@ -125,9 +154,10 @@ class Sender(Generic[P, R]):
         retry: Retry | int | None = None,
         expire_in: timedelta | float | None = None,
         key: str | None = None,
-        tags: tuple[str, ...] | list[str] | None = None,
+        tags: Iterable[str] | None = None,
         retention: timedelta | float | None = None,
         conn: Any = None,
+        **unknown: Never,
     ) -> Sender[P, R]:
         """The same task with these options; what is not given stays as it was.
 
@@ -144,8 +174,11 @@ class Sender(Generic[P, R]):
                 psycopg, asyncpg, SQLAlchemy or Django.
 
         Raises:
-            UsageError: A value is out of range, or a datetime has no time zone.
+            UnknownOptionError: There is no such option.
+            NaiveDatetimeError: `start_after` has no time zone.
+            UsageError: A value is out of range.
         """
+        refuse_unknown(unknown)
         options = SendOptions(
             id=id,
             priority=priority,
@@ -171,13 +204,13 @@ class Sender(Generic[P, R]):
             jobs.send(queue=task.queue, task=task.name, args=encoded, options=_json(again)),
         )
 
-    def bulk_order(self, items: Items) -> BulkOrder:
+    def bulk_order(self, items: Iterable[Any]) -> BulkOrder:
         """Check and encode many jobs, and make the queries that send them."""
         options = self._merged()
         for name in ("id", "key"):
             if getattr(options, name) is not None:
                 raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
-        encoded = self.task.signature.encode_many(items)
+        encoded = self._encoded(list(items))
         ids = uuid7s(len(encoded))
         said = options.to_mapping()
         tags = said.get("tags")
@@ -199,13 +232,24 @@ class Sender(Generic[P, R]):
         ]
         return BulkOrder(ids, queries)
 
+    def _encoded(self, items: list[Any]) -> list[str]:
+        if not (items and isinstance(items[0], Call)):
+            return self.task.signature.encode_many(items)
+        for item in items:
+            if not isinstance(item, Call) or item.task != self.task.name:
+                raise UsageError(
+                    f"cannot send {item!r} with {self.task.name!r}: every item must be made by"
+                    f" {self.task.name}.call(...)"
+                )
+        return [item.encoded for item in items]
+
     def _merged(self) -> SendOptions:
         """The nearest wins: call, task, queue, app."""
         task = self.task
         return merge(self.options, task.options, task.app.defaults_of(task.queue))
 
 
-class Task(Sender[P, R], Generic[P, R, Q, C]):
+class Task(Sender[P, R], Generic[P, R, C, V]):
     """A function that can be sent to a worker, and still be called here.
 
     Attributes:
@@ -217,7 +261,7 @@ class Task(Sender[P, R], Generic[P, R, Q, C]):
 
     def __init__(
         self,
-        fn: Callable[Q, C],
+        fn: Callable[C, V],
         *,
         app: Sends,
         name: str,
@@ -249,7 +293,7 @@ class Task(Sender[P, R], Generic[P, R, Q, C]):
         """How long one attempt may take, as the task's code says."""
         return merge(self.options, self.app.defaults_of(self.queue)).expire_in
 
-    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> C:
+    def __call__(self, *args: C.args, **kwargs: C.kwargs) -> V:
         """Call the function here and now. Nothing is stored."""
         return self.fn(*args, **kwargs)
 

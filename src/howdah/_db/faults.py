@@ -116,8 +116,8 @@ def _read(error: BaseException, schema: str) -> Fault:
     diag = getattr(inner, "diag", None)
     message = getattr(diag, "message_primary", None) or getattr(inner, "message", None)
     detail = getattr(diag, "message_detail", None) or getattr(inner, "detail", None)
-    if message is None and inner.args and isinstance(inner.args[0], str):
-        message = inner.args[0]
+    if message is None and len(inner.args) == 1:
+        (message,) = inner.args
     lines = str(message or inner).strip().splitlines()
     return Fault(
         sqlstate=_sqlstate(inner),

@@ -35,7 +35,5 @@ def uuid7s(count: int) -> list[UUID]:
     for index in range(count):
         counter = start + index
         tail = int.from_bytes(noise[6 * index : 6 * index + 6], "big")
-        ids.append(
-            UUID(int=head | (counter >> 14 & 0xFFF) << 64 | (counter & 0x3FFF) << 48 | tail)
-        )
+        ids.append(UUID(int=head | (counter >> 14 & 0xFFF) << 64 | (counter & 0x3FFF) << 48 | tail))
     return ids

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.pq import PipelineStatus
 from psycopg.rows import tuple_row
 
 from howdah._db.faults import CLIENT_FAULTS, translate
@@ -38,7 +39,7 @@ class PsycopgRunner:
         try:
             with psycopg.Cursor(self._connection, row_factory=tuple_row) as cursor:
                 cursor.execute(text, query.params, prepare=self._prepare)
-                rows = cursor.fetchall() if cursor.description else []
+                rows = cursor.fetchall() if _gives_rows(cursor) else []
         except (psycopg.Error, *CLIENT_FAULTS) as fault:
             raise translate(fault, self._schema) from fault
         return query.read(rows)
@@ -64,10 +65,16 @@ class AsyncPsycopgRunner:
         try:
             async with psycopg.AsyncCursor(self._connection, row_factory=tuple_row) as cursor:
                 await cursor.execute(text, query.params, prepare=self._prepare)
-                rows = await cursor.fetchall() if cursor.description else []
+                rows = await cursor.fetchall() if _gives_rows(cursor) else []
         except (psycopg.Error, *CLIENT_FAULTS) as fault:
             raise translate(fault, self._schema) from fault
         return query.read(rows)
+
+
+def _gives_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
+    # In a pipeline nothing is known before the fetch; what users run in one gives rows.
+    pipelined = cursor.connection.pgconn.pipeline_status != PipelineStatus.OFF
+    return cursor.description is not None or pipelined
 
 
 def _text(query: Query[Any], schema: str) -> Any:

@@ -6,6 +6,7 @@ would read colons of a schema name as parameters, and give each parameter a type
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Dialect
@@ -78,8 +79,8 @@ class AsyncSqlalchemyRunner:
         return query.read(rows)
 
 
-def _rows(result: CursorResult[Any]) -> list[Any]:
-    return list(result.fetchall()) if result.returns_rows else []
+def _rows(result: CursorResult[Any]) -> Sequence[Any]:
+    return result.fetchall() if result.returns_rows else []
 
 
 def _in_words_of(dialect: Dialect, query: Query[Any], schema: str) -> tuple[str, Any]:

@@ -1,0 +1,168 @@
+"""`@app.task`: makes a task of a function, and tells type checkers what it can be sent with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from inspect import iscoroutinefunction
+from typing import Any, Concatenate, Never, final, overload
+
+from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
+
+from howdah._model.options import SendOptions, refuse_unknown
+from howdah._model.retry import Retry
+from howdah._worker.context import Context
+from howdah._worker.tasks import Executor
+from howdah.errors import UsageError
+from howdah.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+
+DEFAULT_QUEUE = "default"
+
+
+@final
+class Anything:
+    """No handler names this type, so a parameter that accepts it is Any, object or untyped.
+
+    Without the overloads that ask for it, such a parameter would pass for a Context and be dropped.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task that is about to be registered."""
+
+    fn: Callable[..., Any]
+    name: str
+    queue: str
+    options: SendOptions
+    executor: Executor
+    local_names: Mapping[str, Any]
+
+
+class TaskDecorator:
+    """Makes tasks of functions: `@app.task` and `@app.task(queue="mail", retry=3)`.
+
+    The function stays callable. A parameter annotated `Context` is filled by the worker; written
+    first, it is also taken out of what type checkers let `send` be called with.
+    """
+
+    def __init__(self, register: Callable[[NewTask], Task[..., Any, ..., Any]]) -> None:
+        self._register = register
+
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Anything, ...], Coroutine[Any, Any, R]], /
+    ) -> Task[..., R, ..., Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Anything, ...], R], /) -> Task[..., R, ..., R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Concatenate[Context, P], Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Context, P], R], /
+    ) -> Task[P, R, Concatenate[Context, P], R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[[Unpack[Ts], Context], Coroutine[Any, Any, R]], /
+    ) -> Task[..., R, ..., Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, fn: Callable[[Unpack[Ts], Context], R], /) -> Task[..., R, ..., R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R, P, R]: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        executor: Executor | None = None,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        tags: Iterable[str] | None = None,
+        retention: timedelta | float | None = None,
+        **unknown: Never,
+    ) -> TaskDecorator: ...
+    def __call__(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        executor: Executor | None = None,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        tags: Iterable[str] | None = None,
+        retention: timedelta | float | None = None,
+        **unknown: Any,
+    ) -> Any:
+        """Make a task of a function.
+
+        Args:
+            fn: The function, when the decorator is used without brackets.
+            name: What the task is called in the database; the function's name.
+            queue: Where its jobs wait.
+            executor: Where a worker runs it: "loop" for `async def`, "thread" for `def`, or
+                "process", which alone can be ended at any moment.
+            priority: As in `using`, for all of its jobs; so are the others.
+            retry: The policy; here it may also name exceptions.
+            expire_in: How long one attempt may take.
+            tags: Words to find its jobs by.
+            retention: How long its jobs are kept after they have finished.
+
+        Raises:
+            UsageError: The function cannot be a task, or its name is taken.
+            UnknownOptionError: There is no such option.
+        """
+        refuse_unknown(unknown)
+        options = SendOptions(
+            priority=priority,
+            retry=retry,
+            expire_in=expire_in,
+            tags=None if tags is None else tuple(tags),
+            retention=retention,
+        )
+
+        def decorate(function: Callable[..., Any]) -> Task[..., Any, ..., Any]:
+            # Annotations may name classes that are local to where the decorator stands.
+            local_names = sys._getframe(1 if fn is None else 2).f_locals
+            called = name or function.__name__
+            where = _executor(called, function, executor)
+            return self._register(NewTask(function, called, queue, options, where, local_names))
+
+        return decorate if fn is None else decorate(fn)
+
+
+def _executor(name: str, fn: Callable[..., Any], asked: Executor | None) -> Executor:
+    """Where the handler runs; refuses what cannot be."""
+    is_async = iscoroutinefunction(fn)
+    chosen: Executor = asked or ("loop" if is_async else "thread")
+    if chosen not in ("loop", "thread", "process"):
+        raise UsageError(
+            f"task {name!r} cannot run in executor {chosen!r}: it is loop, thread or process"
+        )
+    if chosen == "loop" and not is_async:
+        raise UsageError(
+            f"task {name!r} cannot run on the loop: it is no `async def`, and would hold up all"
+            " others; leave out `executor`, or say thread or process"
+        )
+    if chosen == "thread" and is_async:
+        raise UsageError(
+            f"task {name!r} cannot run in a thread: it is `async def`; leave out `executor`"
+        )
+    return chosen

@@ -1,0 +1,101 @@
+"""A worker inside a web process: `app.lifespan(worker=True)`.
+
+The same worker as in a child of `howdah worker`, on the loop of the app that hosts it, with beats
+and housekeeping on threads. For small services; a handler that holds the GIL also holds up the
+web, and there is no supervisor to start a new process when this one dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from howdah._db import worker as workers
+from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.heartbeat import Heartbeat
+from howdah._worker.housekeeping import Housekeeper
+from howdah._worker.link import Link
+from howdah._worker.settings import WorkerSettings
+from howdah._worker.tasks import AppLike
+from howdah._worker.worker import Worker, announce
+
+
+class Hosts(AppLike, Protocol):
+    """An app that knows where its database is."""
+
+    @property
+    def database_url(self) -> str: ...
+
+
+@asynccontextmanager
+async def working(app: Hosts, settings: WorkerSettings | None = None) -> AsyncIterator[None]:
+    """Run a worker while the block runs; leave in order when it ends.
+
+    Raises:
+        DatabaseError: The database is unreachable, read-only or not migrated.
+    """
+    settings = settings or WorkerSettings()
+    url = await asyncio.to_thread(lambda: app.database_url)
+    link = Link(url, app.schema, role="announce", signals=app.signals)
+    hosted = _Hosted(app, url, settings, link)
+    await hosted.begin()
+    running = asyncio.create_task(hosted.run(), name="howdah worker")
+    try:
+        yield
+    finally:
+        hosted.stop()
+        await running
+        await hosted.end()
+
+
+class _Hosted:
+    """One worker after another: a new one takes over when a lease was lost."""
+
+    def __init__(self, app: Hosts, url: str, settings: WorkerSettings, link: Link) -> None:
+        self._app = app
+        self._url = url
+        self._settings = settings
+        self._link = link
+        beat = BlockingLink(url, app.schema, role="beat", signals=app.signals)
+        keep = BlockingLink(url, app.schema, role="keep house", signals=app.signals)
+        self._heartbeat = Heartbeat(beat, lease=settings.lease)
+        self._housekeeper = Housekeeper(keep, settings, app.signals)
+        self._worker: Worker | None = None
+        self._stopping = False
+
+    async def begin(self) -> None:
+        await self._new_worker()
+        self._heartbeat.start()
+        self._housekeeper.start()
+
+    async def run(self) -> None:
+        assert self._worker is not None
+        while True:
+            worker = self._worker
+            await worker.run()
+            self._heartbeat.remove(worker.worker_id)
+            await self._link.run(
+                workers.release(
+                    worker.worker_id, running=[], crash_limit=self._settings.crash_limit
+                )
+            )
+            if self._stopping:
+                return
+            await self._new_worker()
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._housekeeper.stop)
+        await asyncio.to_thread(self._heartbeat.stop)
+        await self._link.close()
+
+    async def _new_worker(self) -> None:
+        worker_id = await announce(self._link, self._app, self._settings)
+        self._heartbeat.add(worker_id)
+        self._worker = Worker(self._app, self._url, self._settings, worker_id=worker_id)
