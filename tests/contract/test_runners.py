@@ -171,6 +171,13 @@ async def test_a_job_is_cancelled_in_the_transaction(driver: Driver, stored: Sto
     assert (JobState.CANCELLED, "it's 100% :over") == (record.state, record.cancel_reason)
 
 
+async def test_a_statement_without_rows_gives_none(driver: Driver):
+    async with driver.transaction():
+        rows = await driver.run(Query("job/progress", {**job.progress({}).params}, list))
+
+    assert [] == rows
+
+
 async def test_an_odd_schema_name_is_as_good_as_any(connect: Connect, odd_schema: str):
     driver = await connect(schema=odd_schema)
 
