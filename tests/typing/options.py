@@ -1,0 +1,44 @@
+"""`using`: options are checked, and the task behind them keeps its signature."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import assert_type
+from uuid import uuid4
+
+from howdah import Howdah, Job, Retry
+
+app = Howdah()
+
+
+@app.task
+async def welcome(email: str, first_name: str = "friend") -> str:
+    return f"{first_name} <{email}>"
+
+
+async def options_are_checked() -> None:
+    welcome.using(id=uuid4(), priority=3, key="ann", tags=("a", "b"))
+    welcome.using(start_after=datetime.now(UTC), expire_in=timedelta(minutes=1))
+    welcome.using(start_after=1.5, expire_in=60, retention=timedelta(days=1))
+    welcome.using(retry=3)
+    welcome.using(retry=Retry(limit=3, delay=timedelta(seconds=2), never=(ValueError,)))
+
+    welcome.using(priority="3")  # error
+    welcome.using(prioritty=3)  # error
+    welcome.using(start_after="tomorrow")  # error
+    welcome.using(retry="often")  # error
+    welcome.using(key=7)  # error
+    welcome.using(tags=(1, 2))  # error
+    welcome.using(3)  # error
+    Retry(limit="3")  # error
+    Retry(never=("ValueError",))  # error
+
+
+async def the_signature_passes_through() -> None:
+    sender = welcome.using(priority=3).using(key="ann")
+    assert_type(await sender.send("ann@example.com", first_name="Ann"), Job[str])
+    assert_type(await (await sender.send("ann@example.com")).result(), str)
+
+    await sender.send(7)  # error
+    await sender.send()  # error
+    await sender.send("ann@example.com", frist_name="Ann")  # error
