@@ -121,7 +121,7 @@ def _read(error: BaseException, schema: str) -> Fault:
     lines = str(message or inner).strip().splitlines()
     return Fault(
         sqlstate=_sqlstate(inner),
-        message="; ".join(line.strip() for line in lines) or type(inner).__name__,
+        message="; ".join(line.strip() for line in lines).rstrip(".") or type(inner).__name__,
         detail=_facts(detail),
         kinds=frozenset(kind.__name__ for one in chain for kind in type(one).__mro__),
         schema=schema,

@@ -26,7 +26,7 @@ NonBlocking: TypeAlias = "AsyncConnection | AsyncSession | async_scoped_session[
 
 _STYLES: dict[str, Style] = {"pyformat": "psycopg", "numeric_dollar": "asyncpg"}
 # A user's connection may stream its results, which Postgres can do for a SELECT only.
-_OPTIONS = {"stream_results": False}
+_OPTIONS = {"stream_results": False, "yield_per": None}
 
 
 class SqlalchemyRunner:
