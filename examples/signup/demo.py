@@ -82,7 +82,6 @@ async def stay(stack: Stack) -> int:
         (await client.get("/signups")).raise_for_status()
     console.print(f"sign-up page   [bold]{stack.url}[/]")
     console.print(f"HTTP API       {stack.url}/docs")
-    console.print(f"database       {stack.database_url}")
     console.print("Mails are shown here as they arrive. Ctrl-C stops everything.")
     await asyncio.Event().wait()
     return 0
