@@ -16,8 +16,9 @@ from howdah._db import adapt, migrate
 from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
+from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.options import NOTHING, SendOptions, merge
-from howdah._model.payload import DEFAULT_LIMIT, Signature
+from howdah._model.payload import Signature
 from howdah._model.retry import Retry
 from howdah._model.signals import Signals
 from howdah._worker.context import Context
@@ -271,5 +272,3 @@ class Howdah:
 @asynccontextmanager
 async def _nothing() -> AsyncIterator[None]:
     yield
-
-

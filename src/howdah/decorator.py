@@ -23,6 +23,7 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 DEFAULT_QUEUE = "default"
+_OPTIONS = ("name", "queue", "executor", "priority", "retry", "expire_in", "tags", "retention")
 
 
 @final
@@ -129,12 +130,12 @@ class TaskDecorator:
             UsageError: The function cannot be a task, or its name is taken.
             UnknownOptionError: There is no such option.
         """
-        refuse_unknown(unknown)
+        refuse_unknown(unknown, known=_OPTIONS)
         options = SendOptions(
             priority=priority,
             retry=retry,
             expire_in=expire_in,
-            tags=None if tags is None else tuple(tags),
+            tags=tags,
             retention=retention,
         )
 

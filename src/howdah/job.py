@@ -84,7 +84,8 @@ class Job(Generic[R]):
             JobNotFoundError: There is no such job, not even in the archive.
         """
         ending = await self._jobs.ending(self.id, timeout=timeout)
-        return read_result(self.id, ending, self._signature)
+        result: R = read_result(self.id, ending, self._signature)
+        return result
 
     async def cancel(self, *, reason: str | None = None) -> JobState:
         """Cancel the job, as `app.jobs.cancel`."""
@@ -111,7 +112,8 @@ class Jobs:
         Raises:
             JobNotFoundError: There is no such job, not even in the archive.
         """
-        return found(job_id, await self._run(queries.get(job_id)))
+        record: JobRecord = found(job_id, await self._run(queries.get(job_id)))
+        return record
 
     async def find(
         self,
@@ -188,7 +190,7 @@ class Jobs:
         end = deadline_of(timeout)
         pause = FIRST_LOOK
         while True:
-            ending = found(job_id, await self._run(queries.result(job_id)))
+            ending: Ending = found(job_id, await self._run(queries.result(job_id)))
             if JobState(ending.state).is_final:
                 return ending
             pause = next_pause(job_id, ending, pause, end)
@@ -263,5 +265,3 @@ def read_result(job_id: UUID, ending: Ending, signature: Signature | None) -> An
                 job_id=job_id,
                 error=error,
             )
-
-

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any, Generic, overload
 from uuid import UUID
 
-from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
+from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
-from howdah._db import adapt
+from howdah._db import adapt, migrate
 from howdah._db import job as queries
-from howdah._db import migrate
 from howdah._db.job import Ending
 from howdah._db.pool import Pool
 from howdah._db.query import Query
@@ -21,7 +20,7 @@ from howdah._db.record import JobRecord
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
-from howdah.task import Call, Positional, Sender
+from howdah.task import BulkOrder, Call, Positional, Sender
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +60,8 @@ class SyncJob(Generic[R]):
     def result(self, *, timeout: timedelta | float | None = None) -> R:
         """Wait until the job has finished, and return its result. As `Job.result`."""
         ending = self._jobs.ending(self.id, timeout=timeout)
-        return read_result(self.id, ending, self._signature)
+        result: R = read_result(self.id, ending, self._signature)
+        return result
 
     def cancel(self, *, reason: str | None = None) -> JobState:
         """Cancel the job. As `Job.cancel`."""
@@ -84,7 +84,8 @@ class SyncJobs:
 
     def get(self, job_id: UUID) -> JobRecord:
         """Read a job, live or archived. As `Jobs.get`."""
-        return found(job_id, self._run(queries.get(job_id)))
+        record: JobRecord = found(job_id, self._run(queries.get(job_id)))
+        return record
 
     def find(
         self,
@@ -143,19 +144,15 @@ class Sync:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""
         order = task.order(args, kwargs)
         receipt = self.run(order.query, conn=task.conn, again=order.again)
-        return SyncJob(
-            self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature
-        )
+        return SyncJob(self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature)
 
     @overload
-    def send_many(
-        self, task: Positional[Unpack[Ts]], items: Iterable[tuple[Unpack[Ts]]], /
-    ) -> list[UUID]: ...
+    def send_many(self, task: Positional[*Ts], items: Iterable[tuple[*Ts]], /) -> list[UUID]: ...
     @overload
     def send_many(self, task: Sender[..., R], items: Iterable[Call[R]], /) -> list[UUID]: ...
     def send_many(self, task: Any, items: Iterable[Any], /) -> list[UUID]:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
-        order = task.bulk_order(items)
+        order: BulkOrder = task.bulk_order(items)
         if order.queries:
             self.run_all(order.queries, conn=task.conn)
         return order.ids

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, Never, Protocol, overload
 from uuid import UUID
 
-from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
+from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import job as jobs
 from howdah._db.job import Receipt
 from howdah._db.query import Query
 from howdah._model.identity import uuid7, uuid7s
-from howdah._model.options import SendOptions, merge, refuse_rules, refuse_unknown
+from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
 from howdah._worker.tasks import Executor
@@ -75,10 +76,10 @@ class Call(Generic[R]):
     result_type: Callable[[], R] | None = None
 
 
-class Positional(Protocol[Unpack[Ts]]):
+class Positional(Protocol[*Ts]):
     """Anything whose arguments can be given by position."""
 
-    def call(self, *args: Unpack[Ts]) -> Any: ...
+    def call(self, *args: *Ts) -> Any: ...
 
 
 class Sender(Generic[P, R]):
@@ -120,9 +121,7 @@ class Sender(Generic[P, R]):
         return Call(self.task.name, self.task.signature.encode(args, kwargs))
 
     @overload
-    async def send_many(
-        self: Positional[Unpack[Ts]], items: Iterable[tuple[Unpack[Ts]]]
-    ) -> list[UUID]: ...
+    async def send_many(self: Positional[*Ts], items: Iterable[tuple[*Ts]]) -> list[UUID]: ...
     @overload
     async def send_many(self, items: Iterable[Call[R]]) -> list[UUID]: ...
     async def send_many(self, items: Iterable[Any]) -> list[UUID]:
@@ -148,7 +147,7 @@ class Sender(Generic[P, R]):
     def using(
         self,
         *,
-        id: UUID | None = None,
+        id: UUID | None = None,  # noqa: A002 - the name a caller expects
         priority: int | None = None,
         start_after: datetime | timedelta | float | None = None,
         retry: Retry | int | None = None,
@@ -178,7 +177,7 @@ class Sender(Generic[P, R]):
             NaiveDatetimeError: `start_after` has no time zone.
             UsageError: A value is out of range.
         """
-        refuse_unknown(unknown)
+        refuse_unknown(unknown, known=(*OPTION_NAMES, "conn"))
         options = SendOptions(
             id=id,
             priority=priority,
@@ -186,7 +185,7 @@ class Sender(Generic[P, R]):
             retry=retry,
             expire_in=expire_in,
             key=key,
-            tags=None if tags is None else tuple(tags),
+            tags=tags,
             retention=retention,
         )
         refuse_rules(options)
@@ -196,7 +195,7 @@ class Sender(Generic[P, R]):
         """Check and encode one job, and make the queries that send it."""
         task = self.task
         encoded = task.signature.encode(args, kwargs)
-        said = self._merged().to_mapping()
+        said = self._said
         again = {"id": str(uuid7()), **said}
         fresh = again if "id" in said else {**again, "new_id": True}
         return Order(
@@ -206,13 +205,13 @@ class Sender(Generic[P, R]):
 
     def bulk_order(self, items: Iterable[Any]) -> BulkOrder:
         """Check and encode many jobs, and make the queries that send them."""
-        options = self._merged()
+        options = self.merged
         for name in ("id", "key"):
             if getattr(options, name) is not None:
                 raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
         encoded = self._encoded(list(items))
         ids = uuid7s(len(encoded))
-        said = options.to_mapping()
+        said = self._said
         tags = said.get("tags")
         queries = [
             jobs.send_many(
@@ -243,10 +242,19 @@ class Sender(Generic[P, R]):
                 )
         return [item.encoded for item in items]
 
-    def _merged(self) -> SendOptions:
-        """The nearest wins: call, task, queue, app."""
+    @cached_property
+    def merged(self) -> SendOptions:
+        """The options of these jobs. The nearest wins: call, task, queue, app.
+
+        Found once, when first needed: by then every queue has been declared.
+        """
         task = self.task
         return merge(self.options, task.options, task.app.defaults_of(task.queue))
+
+    @cached_property
+    def _said(self) -> dict[str, Any]:
+        """The options as they are stored."""
+        return self.merged.to_mapping()
 
 
 class Task(Sender[P, R], Generic[P, R, C, V]):
@@ -284,14 +292,14 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
 
     @property
     def retry(self) -> Retry | None:
-        """The policy that the task's code names."""
-        retry = self._task_retry()
+        """The policy of jobs that say nothing themselves."""
+        retry = self.merged.retry
         return Retry(limit=retry) if isinstance(retry, int) else retry
 
     @property
     def expire_in(self) -> timedelta | float | None:
-        """How long one attempt may take, as the task's code says."""
-        return merge(self.options, self.app.defaults_of(self.queue)).expire_in
+        """How long one attempt of a job may take that says nothing itself."""
+        return self.merged.expire_in
 
     def __call__(self, *args: C.args, **kwargs: C.kwargs) -> V:
         """Call the function here and now. Nothing is stored."""
@@ -299,9 +307,6 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}{self.signature}>"
-
-    def _task_retry(self) -> Retry | int | None:
-        return merge(self.options, self.app.defaults_of(self.queue)).retry
 
 
 def _json(value: Any) -> str:

@@ -75,14 +75,15 @@ class AsyncPool:
 
     async def _open(self) -> _Open:
         loop = asyncio.get_running_loop()
-        opened = self._pools.get(loop)
-        if opened is None:
-            # A connection of our own first: the pool would only say that it timed out.
-            probe, found = await session.connect(self._url, self._schema, name="howdah")
-            await probe.close()
-            opened = self._pools.get(loop)
-        if opened is None:
-            pool = psycopg_pool.AsyncConnectionPool(
+        if (opened := self._pools.get(loop)) is not None:
+            return opened
+        # A connection of our own first: the pool would only say that it timed out.
+        probe, found = await session.connect(self._url, self._schema, name="howdah")
+        await probe.close()
+        if (opened := self._pools.get(loop)) is not None:
+            return opened
+        pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]] = (
+            psycopg_pool.AsyncConnectionPool(
                 self._url,
                 kwargs=session.options("howdah"),
                 min_size=1,
@@ -91,8 +92,9 @@ class AsyncPool:
                 open=False,
                 name="howdah",
             )
-            opened = self._pools[loop] = _Open(pool, self._schema, prepare=not found.is_pooled)
-            await pool.open()
+        )
+        opened = self._pools[loop] = _Open(pool, self._schema, prepare=not found.is_pooled)
+        await pool.open()
         return opened
 
 

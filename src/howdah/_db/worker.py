@@ -170,7 +170,14 @@ def _nothing(rows: Sequence[Row]) -> None:
 
 def _queues(rows: Sequence[Row]) -> list[QueueRecord]:
     return [
-        QueueRecord(*row[:5], None if row[5] is None else timedelta(seconds=row[5]))
+        QueueRecord(
+            name=row[0],
+            ready=row[1],
+            delayed=row[2],
+            active=row[3],
+            waiting=row[4],
+            oldest=None if row[5] is None else timedelta(seconds=row[5]),
+        )
         for row in rows
     ]
 

@@ -24,8 +24,8 @@ from howdah._model.json_limits import (
     path_of,
 )
 
-# NaN must leave a trace in the text to be refused; and errors reach logs, which are no place for
-# the arguments of a job.
+# NaN must leave a trace in the text to be refused (models have a configuration of their own, which
+# this does not reach). Errors reach logs, which are no place for the arguments of a job.
 _CONFIG = CoreConfig(ser_json_inf_nan="constants", hide_input_in_errors=True)
 
 _PLAIN_VALUES = {str, int, bool, float, NoneType, UUID, Decimal, bytes} | {
@@ -57,14 +57,14 @@ class Codec:
     check: Callable[[Any], Any]
     load: Callable[..., Any]
 
-    def __init__(self, hint: Any, *, root: str = "", is_plain: bool, has_untyped: bool) -> None:
+    def __init__(self, hint: Any, *, root: str = "", is_read_back: bool, hides_nan: bool) -> None:
         """Build the codec of a type.
 
         Args:
             hint: The type.
             root: What paths begin with.
-            is_plain: Whatever is dumped can be loaded, so there is no need to try it.
-            has_untyped: It has room for values of any type.
+            is_read_back: What is dumped must be loaded to know that it can be.
+            hides_nan: It may hold models, which write NaN as null.
 
         Raises:
             PydanticUserError: Pydantic knows no form for the type.
@@ -78,49 +78,41 @@ class Codec:
         validator = SchemaValidator(schema, _CONFIG)
         self._root = root
         self._dump = SchemaSerializer(schema, _CONFIG).to_json
-        self._is_read_back = not is_plain
-        # The configuration above does not reach into models, which write NaN as null.
-        self._hides_nan = has_untyped or not is_plain
+        self._is_read_back = is_read_back
+        self._hides_nan = hides_nan
         self.check = validator.validate_python
         self.load = validator.validate_json
 
     def dump(self, value: Any) -> str:
-        """Encode a value as compact JSON that Postgres can hold.
+        """Encode a value as compact JSON that Postgres can hold and `load` will take.
 
         Raises:
             UnstorableError: The value, or one inside it, has no such form.
         """
         try:
-            raw = self._dump(value, warnings=False, round_trip=True, by_alias=False)
+            text: str = self._dump(value, warnings=False, round_trip=True, by_alias=False).decode()
         except Exception as error:
             # Anything may be raised: serializers and generators are code of the user's.
             raise UnstorableError(self._explain(value, error)) from error
-        text: str = raw.decode()
         if is_suspect(text) or (self._hides_nan and "null" in text):
             offence = find_offence(value, root=self._root)
             offence = offence or find_offence_in_text(text, root=self._root)
             if offence is not None:
                 raise UnstorableError(offence)
-        return text
-
-    def dump_readable(self, value: Any) -> str:
-        """Encode a value, and make sure that `load` will take it.
-
-        Raises:
-            UnstorableError: The value, or one inside it, cannot be stored or read back.
-        """
-        text = self.dump(value)
         if self._is_read_back:
-            try:
-                self.load(text, by_alias=True, by_name=True)
-            except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-                reason = (
-                    "would not be understood when it is read back from JSON: "
-                    f"{first['msg']}; make its type accept what it writes"
-                )
-                raise UnstorableError(Offence(path_of(first["loc"]), reason)) from error
+            self._read_back(text)
         return text
+
+    def _read_back(self, text: str) -> None:
+        try:
+            self.load(text, by_alias=True, by_name=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            reason = (
+                "would not be understood when it is read back from JSON: "
+                f"{first['msg']}; make its type accept what it writes"
+            )
+            raise UnstorableError(Offence(path_of(first["loc"]), reason)) from error
 
     def _explain(self, value: Any, error: Exception) -> Offence:
         offence = find_offence(value, root=self._root) or find_unencodable(value, root=self._root)

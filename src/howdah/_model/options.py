@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -30,7 +30,7 @@ class SendOptions:
         retry: The policy, or just its limit, which leaves the rest to whoever speaks next.
         expire_in: How long one attempt may take.
         key: At most one live job of a task has it.
-        tags: Words to find the job by.
+        tags: Words to find the job by; kept as a tuple.
         retention: How long it is kept after it has finished.
 
     Raises:
@@ -44,7 +44,7 @@ class SendOptions:
     retry: Retry | int | None = None
     expire_in: timedelta | float | None = None
     key: str | None = None
-    tags: tuple[str, ...] | None = None
+    tags: Iterable[str] | None = None
     retention: timedelta | float | None = None
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class SendOptions:
             NaiveDatetimeError: `start_after` has no time zone.
             UsageError: A value is out of range.
         """
-        refuse_unknown(options.keys() - OPTION_NAMES)
+        refuse_unknown(options.keys() - set(OPTION_NAMES))
         return cls(**options)
 
     def over(self, weaker: SendOptions) -> SendOptions:
@@ -118,7 +118,7 @@ class SendOptions:
         return json.dumps(said, ensure_ascii=False, separators=(",", ":")) if said else "{}"
 
 
-OPTION_NAMES = frozenset(field.name for field in fields(SendOptions))
+OPTION_NAMES = tuple(field.name for field in fields(SendOptions))
 NOTHING = SendOptions()
 
 
@@ -149,20 +149,23 @@ def refuse_rules(options: SendOptions) -> None:
         )
 
 
-def refuse_unknown(names: Iterable[str]) -> None:
+def refuse_unknown(names: Iterable[str], *, known: Collection[str] | None = None) -> None:
     """Refuse options that do not exist.
+
+    Args:
+        names: What was given beside the options that do.
+        known: The options there are, in the order to list them; those of a send.
 
     Raises:
         UnknownOptionError: `names` is not empty.
     """
     for name in sorted(names):
-        near = get_close_matches(name, OPTION_NAMES, n=1)
-        what_to_do = f"did you mean {near[0]!r}?" if near else f"the options are {_all_names()}"
+        there_are = OPTION_NAMES if known is None else known
+        near = get_close_matches(name, there_are, n=1)
+        what_to_do = (
+            f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(there_are)}"
+        )
         raise UnknownOptionError(f"there is no option {name!r}: {what_to_do}", option=name)
-
-
-def _all_names() -> str:
-    return ", ".join(field.name for field in fields(SendOptions))
 
 
 def _check_priority(priority: object) -> None:

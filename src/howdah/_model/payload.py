@@ -166,7 +166,7 @@ class Signature:
             text = self._result.dump(value)
         except UnstorableError as error:
             raise ResultError(f"cannot store what task {self.task!r} returned: {error}") from error
-        if size := self._size_over_limit(text):
+        if len(text) * 4 > self.limit and (size := len(text.encode())) > self.limit:
             raise ResultError(
                 f"cannot store what task {self.task!r} returned: it has {size:,} bytes and"
                 f" {self.limit:,} are allowed; store it elsewhere and return where"
@@ -193,7 +193,7 @@ class Signature:
     def _encode_values(self, values: dict[str, Any]) -> str:
         arguments = self._arguments
         try:
-            text = arguments.dump_readable(arguments.check(values))
+            text = arguments.dump(arguments.check(values))
         except UnstorableError as error:
             raise PayloadValueError(
                 f"cannot send {self.task!r}: {error}", path=error.offence.path
@@ -204,7 +204,8 @@ class Signature:
         except RecursionError as error:
             self._refuse_value_in(values, error)
             raise
-        if size := self._size_over_limit(text):
+        # A character has at most four bytes: most texts need not be encoded to know their size.
+        if len(text) * 4 > self.limit and (size := len(text.encode())) > self.limit:
             raise PayloadTooLargeError(
                 f"cannot send {self.task!r}: its arguments have {size:,} bytes as JSON and"
                 f" {self.limit:,} are allowed; store them elsewhere and send where",
@@ -212,14 +213,6 @@ class Signature:
                 limit=self.limit,
             )
         return text
-
-    def _size_over_limit(self, text: str) -> int:
-        """Bytes, or 0 when they are within the limit."""
-        # A character has at most four bytes: most texts need not be encoded to know.
-        if len(text) * 4 <= self.limit:
-            return 0
-        size = len(text.encode())
-        return size if size > self.limit else 0
 
     def _encode_item(self, item: Any) -> str:
         if isinstance(item, Mapping):
@@ -269,12 +262,13 @@ def _arguments_codec(task: str, parameters: tuple[Parameter, ...]) -> Codec:
     form = make(
         task, {p.name: p.hint if p.is_required else NotRequired[p.hint] for p in parameters}
     )
+    plain = all(is_plain(p.hint) for p in parameters)
     form.__pydantic_config__ = ConfigDict(extra="forbid")
     try:
         return Codec(
             form,
-            is_plain=all(is_plain(p.hint) for p in parameters),
-            has_untyped=any(has_untyped(p.hint) for p in parameters),
+            is_read_back=not plain,
+            hides_nan=not plain or any(has_untyped(p.hint) for p in parameters),
         )
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         for parameter in parameters:
@@ -286,7 +280,7 @@ def _result_codec(task: str, hint: Any, *, what: str = "its result") -> Codec:
     if hint in (NoReturn, Never):
         hint = Any
     try:
-        return Codec(hint, root="result", is_plain=True, has_untyped=True)
+        return Codec(hint, root="result", is_read_back=False, hides_nan=True)
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         raise UsageError(
             f"cannot make a task of {task!r}: {what} is annotated {_name_of(hint)}, which has no"

@@ -39,7 +39,8 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
     try:
         app = load_app(config["app"])
     except HowdahError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.flush()
         os._exit(EXIT_CONFIG)
     if prepare is not None:
         prepare(app)

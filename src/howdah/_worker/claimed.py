@@ -23,6 +23,19 @@ class ClaimedJob:
         "task",
     )
 
+    id: str
+    fence: int
+    attempt: int
+    crash_count: int
+    queue: str
+    task: str
+    priority: int
+    args: str
+    key: str | None
+    tags: str | None
+    expire_in: float | None
+    retry: str | None
+
     def __init__(self, row: Any) -> None:
         # The order of job/claim.sql. A plain tuple unpack is what this costs 50,000 times a second.
         (

@@ -131,7 +131,9 @@ class Claimer:
             self._opened, self._scanned_at = self._link.opened, now
             self._resting = False
         query = jobs.claim(
-            queues=self._order(), limit=room, worker_id=self._worker_id,
+            queues=self._order(),
+            limit=room,
+            worker_id=self._worker_id,
             hints=self._hints.values(),
         )
         rows = await self._link.run(query)

@@ -23,7 +23,7 @@ _current: ContextVar[Context] = ContextVar("howdah_context")
 class Encodes(Protocol):
     """All that completing needs of a task's signature."""
 
-    def encode_result(self, value: Any) -> str | None: ...
+    def encode_result(self, value: Any, /) -> str | None: ...
 
 
 class Context:
@@ -123,7 +123,7 @@ class Context:
         """
         if not 0 <= share <= 1:
             raise UsageError(f"cannot report progress {share!r}: it must be from 0 to 1")
-        report = {"share": share, "at": time.time()}
+        report: dict[str, object] = {"share": share, "at": time.time()}
         if note is not None:
             report["note"] = clean(note, 500)
         self.ledger.progress(self._job, json.dumps(report))

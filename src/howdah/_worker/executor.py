@@ -71,8 +71,11 @@ class Executor:
         try:
             arguments = task.signature.decode(job.args)
         except PayloadError as error:
-            self._end(job, Outcome(job.id, job.fence, Verdict.FAILED,
-                                   error=failure.error_entry(error, job)), None)
+            self._end(
+                job,
+                Outcome(job.id, job.fence, Verdict.FAILED, error=failure.error_entry(error, job)),
+                None,
+            )
             return
         context = Context(job, task.signature, self._ledger, self._schema)
         if task.signature.context is not None:
@@ -121,8 +124,9 @@ class Executor:
                 result = await task.fn(**arguments)
             else:
                 result = await self._pools.run(task, job, running.context, arguments)
-            # What was asked too late to interrupt the handler must not interrupt the slot.
-            _forget_cancellation()
+            if running.stop is not None:
+                # What was asked too late to interrupt the handler must not interrupt the slot.
+                _forget_cancellation()
             return self._returned(running, task, result)
         except BaseException as error:
             return self._raised(running, task, error)
@@ -141,9 +145,7 @@ class Executor:
             return Outcome(job.id, job.fence, Verdict.FAILED, error=entry)
         return Outcome(job.id, job.fence, Verdict.COMPLETED, result=text)
 
-    def _raised(
-        self, running: Running, task: TaskLike, error: BaseException
-    ) -> Outcome | None:
+    def _raised(self, running: Running, task: TaskLike, error: BaseException) -> Outcome | None:
         job = running.job
         if isinstance(error, asyncio.CancelledError) and running.stop is not None:
             _forget_cancellation()
@@ -186,9 +188,7 @@ class Executor:
             case _:
                 return None
 
-    def _settled(
-        self, running: Running, task: TaskLike, error: BaseException | None
-    ) -> Outcome:
+    def _settled(self, running: Running, task: TaskLike, error: BaseException | None) -> Outcome:
         """The handler completed the job itself; it counts if its transaction was committed.
 
         If it was not, this outcome says what to do then: as after any other failure.
@@ -214,8 +214,14 @@ class Executor:
             seconds = 0.0 if began is None else time.perf_counter() - began
             self._signals.post(
                 JobEnded(
-                    job.id, job.task, job.queue, job.attempt, outcome.verdict.value,
-                    seconds, outcome.error, outcome.delay,
+                    job.id,
+                    job.task,
+                    job.queue,
+                    job.attempt,
+                    outcome.verdict.value,
+                    seconds,
+                    outcome.error,
+                    outcome.delay,
                 )
             )
 

@@ -24,6 +24,7 @@ from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError, 
 
 BATCH = 1_000
 REPORT_EVERY = 0.25
+SHORT_DELAY = 1.5
 
 
 class Finisher:
@@ -38,6 +39,7 @@ class Finisher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self._promotion_due = False
 
     @property
     def pending(self) -> int:
@@ -52,6 +54,8 @@ class Finisher:
             batch = self.ledger.take_outcomes(BATCH)
             self.in_flight = len(batch)
             try:
+                if self._promotion_due and not self._stopping:
+                    await self._promote()
                 await self._report()
                 if batch:
                     await self._flush(batch)
@@ -69,7 +73,7 @@ class Finisher:
     async def _rest(self) -> None:
         """Wait for an outcome, or for the time at which reports are due."""
         self._woken.clear()
-        if self._stopping or self.ledger.outcomes:
+        if self._stopping or self.ledger.outcomes or self._promotion_due:
             return
         try:
             async with asyncio.timeout(REPORT_EVERY):
@@ -96,15 +100,36 @@ class Finisher:
     async def _flush(self, batch: list[Outcome]) -> None:
         settled = [o for o in batch if o.verdict is Verdict.SETTLED]
         final = [o for o in batch if o.verdict.is_final]
-        back = [
-            o for o in batch if not o.verdict.is_final and o.verdict is not Verdict.SETTLED
-        ]
+        back = [o for o in batch if not o.verdict.is_final and o.verdict is not Verdict.SETTLED]
         if final:
             await self._tell(final, jobs.finish)
         if back:
             await self._tell(back, jobs.put_back)
+            self._promote_soon(back)
         if settled:
             await self._check_settled(settled)
+
+    def _promote_soon(self, outcomes: list[Outcome]) -> None:
+        """See to it that a short delay is short.
+
+        Housekeeping looks once a second at the least, which is late for a retry after 50 ms. So
+        whoever puts a job back for less than that also looks when its time has come.
+        """
+        delays = [o.delay for o in outcomes if o.delay is not None and o.delay < SHORT_DELAY]
+        if delays:
+            asyncio.get_running_loop().call_later(min(delays) + 0.002, self._set_promotion_due)
+
+    def _set_promotion_due(self) -> None:
+        self._promotion_due = True
+        self._woken.set()
+
+    async def _promote(self) -> None:
+        self._promotion_due = False
+        try:
+            await self._link.run(jobs.promote(limit=BATCH, within=2 * SHORT_DELAY))
+        except DatabaseError:
+            # Housekeeping will do it.
+            return
 
     async def _tell(
         self, outcomes: list[Outcome], verb: Callable[[Sequence[Outcome]], Query[Applied]]
@@ -145,7 +170,7 @@ class Finisher:
             await self._tell(outcomes[middle:], verb)
             return
         outcome = outcomes[0]
-        why = json.dumps({"type": type(error).__name__, "message": str(error)})
+        why: str | None = json.dumps({"type": type(error).__name__, "message": str(error)})
         if outcome.error == why:
             # Not even that can be stored, which no value of ours explains: say it, and go on.
             self._signals.post(PassFailed("finish", str(error)))
@@ -190,9 +215,7 @@ class Finisher:
         if back:
             await self._tell(back, jobs.put_back)
 
-    async def _persist(
-        self, ask: Callable[[], Awaitable[frozenset[str]]]
-    ) -> frozenset[str]:
+    async def _persist(self, ask: Callable[[], Awaitable[frozenset[str]]]) -> frozenset[str]:
         """Ask until the database answers."""
         while True:
             try:

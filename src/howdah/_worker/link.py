@@ -54,9 +54,7 @@ class Link:
             )
             self.is_pooled = found.is_pooled
             self._connection = connection
-            self._runner = AsyncPsycopgRunner(
-                connection, self._schema, prepare=not found.is_pooled
-            )
+            self._runner = AsyncPsycopgRunner(connection, self._schema, prepare=not found.is_pooled)
             self.opened += 1
         return self._connection
 

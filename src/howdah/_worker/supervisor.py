@@ -1,4 +1,4 @@
-"""The process that `howdah worker` is: it beats, keeps house, and watches the children that execute.
+"""The process that `howdah worker` is: it beats, keeps house, and watches its children.
 
 It runs no user code and no event loop, so nothing a handler does can silence its beats. A child
 that dies is seen at once, its jobs are given back, and a new one takes its place.

@@ -13,11 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from howdah._db import worker as workers
-from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import WorkerStarted, WorkerStopped
-from howdah._worker.claimed import ClaimedJob
 from howdah._worker.claimer import Claimer
-from howdah._worker.executor import Executor, Running
+from howdah._worker.executor import Executor
 from howdah._worker.finisher import Finisher
 from howdah._worker.link import Link
 from howdah._worker.listener import Listener
@@ -25,6 +23,7 @@ from howdah._worker.marks import Marks
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
 from howdah._worker.settings import WorkerSettings
+from howdah._worker.shutdown import Departure
 from howdah._worker.tasks import AppLike
 from howdah.errors import JobLostError
 
@@ -93,13 +92,16 @@ class Worker:
             lost=self._lose_lease,
         )
         self._stopping = asyncio.Event()
-        self._now = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._departure = Departure(
+            self.executor, self.finisher.ledger, grace=settings.grace, hurry=self._hurry
+        )
 
     def stop(self, *, now: bool = False) -> None:
         """Stop claiming and let handlers finish; or, with `now`, give everything back at once."""
         self.claimer.stop()
         if now:
-            self._now.set()
+            self._hurry.set()
         self._stopping.set()
 
     async def run(self) -> None:
@@ -109,9 +111,7 @@ class Worker:
             Exception: A part of the worker failed, which is a defect of ours.
         """
         queues = tuple(weights(self._app, self._settings))
-        self._app.signals.post(
-            WorkerStarted(self.worker_id, queues, self._settings.concurrency)
-        )
+        self._app.signals.post(WorkerStarted(self.worker_id, queues, self._settings.concurrency))
         finishing = asyncio.create_task(self.finisher.run(), name="howdah finisher")
         given_back = 0
         try:
@@ -125,7 +125,7 @@ class Worker:
                 await self._stopping.wait()
                 self.claimer.stop()
                 await claiming
-                given_back = await self._wind_down()
+                given_back = await self._departure.run(lease_lost=self.lease_lost)
                 watching.cancel()
                 for helper in helpers:
                     helper.cancel()
@@ -147,52 +147,6 @@ class Worker:
         self.lease_lost = True
         self.stop(now=True)
 
-    async def _wind_down(self) -> int:
-        """Let handlers finish within the grace time, then give back what has not."""
-        # Jobs that no slot has begun go back first: another worker can have them now.
-        given_back = self._give_back(self.executor.slots.take_waiting())
-        emptying = asyncio.create_task(self.executor.slots.stop(), name="howdah emptying")
-        hurry = asyncio.create_task(self._now.wait(), name="howdah hurry")
-        try:
-            await asyncio.wait(
-                {emptying, hurry},
-                timeout=self._settings.grace,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            while not emptying.done():
-                # Again and again: a handler may catch one cancellation and go on.
-                running = list(self.executor.running.values())
-                given_back += sum(one.stop is None for one in running)
-                for one in running:
-                    self._interrupt(one)
-                await asyncio.wait({emptying}, timeout=0.5)
-                if not emptying.done() and self._is_stuck(running):
-                    emptying.cancel()
-                    break
-        finally:
-            hurry.cancel()
-        if emptying.done() and not emptying.cancelled():
-            emptying.result()
-        return given_back
-
-    def _interrupt(self, running: Running) -> None:
-        if running.stop is None:
-            self.executor.stop(running, "lost" if self.lease_lost else "shutdown")
-        else:
-            self.executor.slots.task(running.slot).cancel()
-
-    def _is_stuck(self, before: list[object]) -> bool:
-        """Whether handlers were interrupted several times and are still there."""
-        self._rounds = getattr(self, "_rounds", 0) + 1
-        return self._rounds >= 6
-
-    def _give_back(self, claimed: list[ClaimedJob]) -> int:
-        if self.lease_lost:
-            return 0
-        for job in claimed:
-            self.finisher.ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
-        return len(claimed)
-
     async def _leave(self, finishing: asyncio.Task[None]) -> None:
         """Tell the last outcomes and close everything."""
         self.finisher.stop()
@@ -205,9 +159,7 @@ class Worker:
         self._marks.close()
 
 
-async def announce(
-    link: Link, app: AppLike, settings: WorkerSettings
-) -> int:
+async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
     """Announce this process as a worker. Returns the worker's id."""
     host, pid = identity()
     queues = list(weights(app, settings))

@@ -10,8 +10,8 @@ from howdah._worker.blocking_link import BlockingLink
 BATCH = 1_000
 LONGEST_PAUSE = 1.0
 SHORTEST_PAUSE = 0.01
-# Most passes look only at jobs that became due lately, so as not to walk the dead entries of those
-# promoted long ago. A transaction may commit a job that is long due: now and then all are looked at.
+# Most passes look only at what became due lately, so as not to walk the dead entries of what was
+# promoted long ago. A transaction may commit a job that is long due, so all are looked at too.
 WITHIN = 15.0
 FULL_EVERY = 5.0
 

@@ -104,9 +104,7 @@ class ProcessPool:
         if self._ending:
             await asyncio.gather(*self._ending)
 
-    async def _listen(
-        self, worker: _Worker, job: ClaimedJob, context: Context
-    ) -> dict[str, Any]:
+    async def _listen(self, worker: _Worker, job: ClaimedJob, context: Context) -> dict[str, Any]:
         """Pass on what the handler logs until the call has ended."""
         try:
             while line := await worker.reader.readline():
