@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah._model.options import SendOptions, merge, refuse_rules
+from howdah._model.options import SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.retry import Retry
 from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
 
@@ -149,6 +149,11 @@ def test_an_unknown_option_is_refused_with_what_to_write(name: str, what_to_do: 
 
     assert f"there is no option {name!r}: {what_to_do}" == str(caught.value)
     assert name == caught.value.option
+
+
+def test_an_unknown_option_is_held_against_the_options_of_its_own_place() -> None:
+    with pytest.raises(UnknownOptionError, match="did you mean 'queue'"):
+        refuse_unknown({"queu": 1}, known=("name", "queue"))
 
 
 def test_a_mapping_of_known_options_is_parsed() -> None:
