@@ -110,6 +110,11 @@ def test_the_rules_are_held_against_real_files() -> None:
     assert {"errors.py", "_db/query.py"} <= {str(file.path) for file in source_files()}
 
 
+def test_the_pinned_versions_come_from_wherever_the_user_installs_from() -> None:
+    """A constraints file that names an index would send every user there."""
+    assert "://" not in (SOURCE.parent / "constraints.txt").read_text(encoding="utf-8")
+
+
 BROKEN = [
     ("long_file", "x = 1\n" * (MAX_FILE_LINES + 1)),
     ("long_functions", "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES),
