@@ -1,9 +1,8 @@
 """The server process of a cluster: whether it lives, how it starts, how it stops.
 
-Two facts are counted on, and no pid file. The server inherits a descriptor that locks
-`server.lock`, and so do all its processes: while one of them lives the kernel keeps the lock, and
-when the last has gone, however it went, the lock is free. And a server is ours when what answers
-on the socket has the system identifier that stands in our control file.
+No pid file is believed. The server inherits a descriptor that locks `server.lock`, and so do all
+its processes: while one of them lives the kernel keeps the lock, and when the last has gone,
+however it went, the lock is free.
 """
 
 from __future__ import annotations
@@ -72,12 +71,11 @@ class Server:
             row = _ask(socket)
         except psycopg.Error:
             return None
-        if row is None or row[1] != self.layout.system_identifier:
+        # A copied folder remembers the socket of its original, which names another place and holds
+        # another lock. A moved one has its lock with it.
+        if row is None or (row[0] != str(self.layout.data) and not self.is_alive()):
             return None
-        # A copied folder has the identifier of its original, but not its path and not its lock.
-        if row[0] != str(self.layout.data) and not self.is_alive():
-            return None
-        return Answer(socket, str(row[2]))
+        return Answer(socket, str(row[1]))
 
     def is_alive(self) -> bool:
         """Tell whether any process of the server lives, answering or not."""

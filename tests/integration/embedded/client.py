@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-SOURCES = str(Path(__file__).parents[3] / "src")
+# What a new process must search, so that it finds the modules that we found.
+MODULES = os.pathsep.join([str(Path(__file__).parents[3] / "src"), *filter(None, sys.path)])
 
 
 class Client:
@@ -27,7 +28,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": SOURCES},
+            env={**os.environ, "PYTHONPATH": MODULES},
         )
 
     @property

@@ -21,7 +21,7 @@ from howdah.embedded.account import choose_account
 from howdah.embedded.binaries import ENVIRONMENT, find_programs
 from howdah.embedded.runtime import reachable
 from howdah.errors import EmbeddedError
-from tests.integration.embedded.client import SOURCES
+from tests.integration.embedded.client import MODULES
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -148,7 +148,7 @@ def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(
 
     done = subprocess.run(
         [sys.executable, "-c", REPORT_PROGRAM, str(fresh)],
-        env={**os.environ, "PYTHONPATH": f"{closed / 'site'}:{SOURCES}"},
+        env={**os.environ, "PYTHONPATH": f"{closed / 'site'}:{MODULES}"},
         capture_output=True,
         text=True,
         check=True,

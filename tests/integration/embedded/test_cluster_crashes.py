@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from howdah.embedded import Cluster
-from tests.integration.embedded.client import SOURCES, Client, until
+from howdah.embedded.account import choose_account
+from tests.integration.embedded.client import MODULES, Client, until
 
 Start = Callable[[Path], Client]
 
@@ -57,8 +58,9 @@ def drafts(root: Path) -> list[Path]:
 
 @pytest.fixture
 def innocent() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has nothing to do with us, run by the same user as this test."""
-    process = subprocess.Popen(["sleep", "600"])
+    """A process of the server's user that has nothing to do with us."""
+    # Postgres itself overlooks a process of another user.
+    process = subprocess.Popen(["sleep", "600"], cwd="/", **choose_account().drop)
     yield process
     process.kill()
     process.wait()
@@ -209,6 +211,21 @@ def test_a_start_ended_by_sigterm_leaves_no_server_behind(client: Start, fresh: 
     assert 0 == Cluster(fresh).status().users
 
 
+def test_a_start_interrupted_after_the_launch_stops_the_server_again(
+    cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("howdah.embedded.cluster.find_server", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            cluster.start()
+
+    assert not Cluster(root).status().running
+    assert 0 == Cluster(root).status().users
+
+
 def test_a_process_waits_for_one_that_is_starting_the_server(client: Start, fresh: Path) -> None:
     first = client(fresh)
     until(lambda: drafts(fresh))
@@ -274,7 +291,7 @@ def test_starts_and_releases_of_four_processes_in_any_order_never_fail(root: Pat
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", COMING_AND_GOING, str(root)],
-            env={**os.environ, "PYTHONPATH": SOURCES},
+            env={**os.environ, "PYTHONPATH": MODULES},
             stderr=subprocess.PIPE,
             text=True,
         )

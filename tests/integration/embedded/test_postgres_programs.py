@@ -12,7 +12,7 @@ import pytest
 from howdah.embedded import Cluster, binaries
 from howdah.embedded.binaries import ENVIRONMENT, find_programs
 from howdah.errors import EmbeddedError
-from tests.integration.embedded.client import SOURCES
+from tests.integration.embedded.client import MODULES
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
@@ -63,7 +63,7 @@ def test_the_wheel_is_never_imported(root: Path) -> None:
 
     said = subprocess.run(
         [sys.executable, "-c", code, str(root)],
-        env={"PYTHONPATH": SOURCES, "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": MODULES, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
