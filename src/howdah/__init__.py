@@ -1,16 +1,51 @@
 """Background jobs, schedules, long-running tasks and durable events, on the Postgres you have."""
 
-from howdah._db.record import JobRecord
-from howdah._model.outcome import Cancel, Snooze, Suspend
-from howdah._model.retry import Retry
-from howdah._model.states import JobState
-from howdah._worker.context import Context
-from howdah._worker.settings import WorkerSettings
-from howdah.client import Howdah
-from howdah.errors import HowdahError
-from howdah.job import Job
-from howdah.sync import SyncJob
-from howdah.task import Sender, Task
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from howdah._db.record import JobRecord
+    from howdah._model.outcome import Cancel, Snooze, Suspend
+    from howdah._model.retry import Retry
+    from howdah._model.states import JobState
+    from howdah._worker.context import Context
+    from howdah._worker.settings import WorkerSettings
+    from howdah.client import Howdah
+    from howdah.errors import HowdahError
+    from howdah.job import Job
+    from howdah.sync import SyncJob
+    from howdah.task import Sender, Task
+else:
+    # A name is imported when it is first used: the command line starts in a fraction of the
+    # time that the whole library takes.
+    _HOMES = {
+        "Cancel": "howdah._model.outcome",
+        "Context": "howdah._worker.context",
+        "Howdah": "howdah.client",
+        "HowdahError": "howdah.errors",
+        "Job": "howdah.job",
+        "JobRecord": "howdah._db.record",
+        "JobState": "howdah._model.states",
+        "Retry": "howdah._model.retry",
+        "Sender": "howdah.task",
+        "Snooze": "howdah._model.outcome",
+        "Suspend": "howdah._model.outcome",
+        "SyncJob": "howdah.sync",
+        "Task": "howdah.task",
+        "WorkerSettings": "howdah._worker.settings",
+    }
+
+    def __getattr__(name: str) -> object:
+        if (home := _HOMES.get(name)) is None:
+            raise AttributeError(f"module 'howdah' has no attribute {name!r}")
+        globals()[name] = value = getattr(import_module(home), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})
+
 
 __all__ = [
     "Cancel",

@@ -145,9 +145,14 @@ def drop_partitions(*, log_days: int) -> Query[list[str]]:
     )
 
 
-def channel() -> Query[str]:
-    """Where workers of this schema listen."""
-    return Query("database/channel", {}, _scalar)
+def listen() -> Query[str]:
+    """Hear in this session that there is something to claim. Answers with the channel."""
+    return Query("database/listen", {}, _scalar)
+
+
+def ping(payload: str) -> Query[None]:
+    """Say something to everybody who listens."""
+    return Query("database/ping", {"payload": payload}, _nothing)
 
 
 def rest(queues: Sequence[str]) -> Query[None]:

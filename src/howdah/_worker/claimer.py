@@ -33,6 +33,8 @@ DEAF_LADDER = (*LADDER, 0.25, 0.25, 0.25, 0.25)
 ROUND_TRIP = 0.015
 FULL_SCAN_EVERY = 60.0
 MOST_PENDING = 3_000
+# What claim.sql raises when the worker is not known any more.
+LEASE_LOST = "HW007"
 
 
 class Claimer:
@@ -48,6 +50,7 @@ class Claimer:
         worker_id: int,
         queues: dict[str, float],
         hears: Callable[[], bool],
+        lost: Callable[[], None],
     ) -> None:
         self._link = link
         self._slots = slots
@@ -56,6 +59,7 @@ class Claimer:
         self._worker_id = worker_id
         self._queues = queues
         self._hears = hears
+        self._lost = lost
         self._woken = asyncio.Event()
         self._hints: dict[tuple[str, int], str] = {}
         self._scanned_at = time.monotonic()
@@ -78,12 +82,9 @@ class Claimer:
         self._slots.poke()
 
     async def run(self) -> None:
-        """Claim until `stop`.
-
-        Raises:
-            JobLostError: This worker was taken for dead.
-        """
+        """Claim until `stop`, or until this worker is found to be taken for dead."""
         while not self._stopping:
+            self._slots.look_for_room()
             room = self._room()
             if room <= 0:
                 await self._rise()
@@ -92,7 +93,10 @@ class Claimer:
             self._woken.clear()
             try:
                 found = await self._claim(room)
-            except DatabaseError:
+            except DatabaseError as error:
+                if error.sqlstate == LEASE_LOST:
+                    self._lost()
+                    return
                 self._hints.clear()
                 await self._link.pause()
                 continue

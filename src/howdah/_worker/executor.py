@@ -19,7 +19,7 @@ from howdah._worker.pools import Pools
 from howdah._worker.pools.remote import Encoded
 from howdah._worker.slots import Slots
 from howdah._worker.tasks import TaskLike
-from howdah.errors import HowdahError, PayloadError, ResultError
+from howdah.errors import HowdahError, ResultError
 
 # A job whose task this worker does not know is put back for so long: during a rolling deploy a
 # newer worker will know it.
@@ -64,19 +64,25 @@ class Executor:
 
     async def run(self, job: ClaimedJob, slot: int) -> None:
         """Run one job to its outcome. Raises nothing that the job causes."""
+        began = time.perf_counter()
+        try:
+            outcome = await self._run(job, slot)
+        except Exception as error:
+            # Arguments that do not fit, or a validator that raised what it should not. The job
+            # must not stay active for it, and the worker must not die of it.
+            entry = failure.error_entry(error, job)
+            outcome = Outcome(job.id, job.fence, Verdict.FAILED, error=entry)
+        if outcome is not None:
+            self._ledger.settle(outcome)
+            if self._signals.wants(JobEnded):
+                self._tell(job, outcome, time.perf_counter() - began)
+
+    async def _run(self, job: ClaimedJob, slot: int) -> Outcome | None:
         task = self._tasks.get(job.task)
         if task is None:
-            self._put_back_unknown(job)
-            return
-        try:
-            arguments = task.signature.decode(job.args)
-        except PayloadError as error:
-            self._end(
-                job,
-                Outcome(job.id, job.fence, Verdict.FAILED, error=failure.error_entry(error, job)),
-                None,
-            )
-            return
+            self._signals.post(TaskUnknown(job.id, job.task, job.queue))
+            return Outcome(job.id, job.fence, Verdict.SNOOZED, delay=UNKNOWN_PAUSE)
+        arguments = task.signature.decode(job.args)
         context = Context(job, task.signature, self._ledger, self._schema)
         if task.signature.context is not None:
             arguments[task.signature.context] = context
@@ -86,9 +92,8 @@ class Executor:
         if self._signals.wants(JobStarted):
             self._signals.post(JobStarted(job.id, job.task, job.queue, job.attempt))
         leave = entered(context)
-        began = time.perf_counter()
         try:
-            outcome = await self._attempt(running, task, arguments)
+            return await self._attempt(running, task, arguments)
         finally:
             leave()
             self._marks.clear(slot)
@@ -96,7 +101,6 @@ class Executor:
                 del self.running[job.id]
             if running.timer is not None:
                 running.timer.cancel()
-        self._end(job, outcome, began)
 
     def stop(self, running: Running, why: str) -> None:
         """Ask a handler to stop: `cancelled`, `expired`, `lost` or `shutdown`."""
@@ -202,28 +206,19 @@ class Executor:
         )
         return Outcome(job.id, job.fence, Verdict.SETTLED, error=judged.error, delay=judged.delay)
 
-    def _put_back_unknown(self, job: ClaimedJob) -> None:
-        self._signals.post(TaskUnknown(job.id, job.task, job.queue))
-        self._ledger.settle(Outcome(job.id, job.fence, Verdict.SNOOZED, delay=UNKNOWN_PAUSE))
-
-    def _end(self, job: ClaimedJob, outcome: Outcome | None, began: float | None) -> None:
-        if outcome is None:
-            return
-        self._ledger.settle(outcome)
-        if self._signals.wants(JobEnded):
-            seconds = 0.0 if began is None else time.perf_counter() - began
-            self._signals.post(
-                JobEnded(
-                    job.id,
-                    job.task,
-                    job.queue,
-                    job.attempt,
-                    outcome.verdict.value,
-                    seconds,
-                    outcome.error,
-                    outcome.delay,
-                )
+    def _tell(self, job: ClaimedJob, outcome: Outcome, seconds: float) -> None:
+        self._signals.post(
+            JobEnded(
+                job.id,
+                job.task,
+                job.queue,
+                job.attempt,
+                outcome.verdict.value,
+                seconds,
+                outcome.error,
+                outcome.delay,
             )
+        )
 
 
 def _seconds(limit: timedelta | float | None) -> float | None:

@@ -12,6 +12,7 @@ from howdah._model.retry import Retry
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import clean
 from howdah._worker.pools.remote import RemoteError
+from howdah.errors import HowdahError
 
 
 def error_entry(error: BaseException, job: ClaimedJob) -> str:
@@ -30,7 +31,13 @@ def plain_entry(kind: str, message: str, job: ClaimedJob) -> str:
 def policy_of(job: ClaimedJob, task_policy: Retry | None) -> Retry:
     """How a job is retried: numbers from the row where it has any, classes from the code."""
     base = task_policy or Retry()
-    return base.with_stored(json.loads(job.retry)) if job.retry else base
+    if job.retry is None:
+        return base
+    try:
+        return base.with_stored(json.loads(job.retry))
+    except (HowdahError, TypeError, ValueError):
+        # A row that was written by hand. It must not stop a worker, and its job has a policy.
+        return base
 
 
 def judge(job: ClaimedJob, policy: Retry, error: BaseException, entry: str) -> Outcome:

@@ -30,7 +30,8 @@ SHORT_DELAY = 1.5
 class Finisher:
     """Carries a ledger's entries to the database until it is stopped and the ledger is empty."""
 
-    def __init__(self, link: Link, signals: Signals) -> None:
+    def __init__(self, link: Link, signals: Signals, flushed: Callable[[], None]) -> None:
+        self._flushed = flushed
         self.ledger = Ledger(self._wake)
         self.in_flight = 0
         self._link = link
@@ -61,6 +62,7 @@ class Finisher:
                     await self._flush(batch)
             finally:
                 self.in_flight = 0
+                self._flushed()
 
     def stop(self) -> None:
         """End `run` once everything is told."""

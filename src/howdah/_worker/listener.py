@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from howdah._db import worker as workers
 from howdah._model.signals import NotificationsUnavailable, Signals
 from howdah._worker.link import Link
-from howdah.errors import HowdahError
+from howdah.errors import DatabaseUnreachableError, HowdahError
 
 PING_EVERY = 30.0
 PING_WAIT = 5.0
@@ -41,23 +40,21 @@ class Listener:
                 if self._link.is_pooled:
                     self._complain("another backend answers than was announced: a pooler")
                     return
-                channel = await self._link.run(workers.channel())
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-                self._link.recovered()
-                await self._hear(connection, channel)
+                await self._link.run(workers.listen())
+                await self._hear(connection)
             except (psycopg.Error, HowdahError, OSError) as error:
                 self.works = False
                 self._link.drop()
-                if isinstance(error, psycopg.Error):
-                    self._link.lost(_as_lost(error))
+                if not isinstance(error, HowdahError):
+                    self._link.lost(DatabaseUnreachableError(str(error)))
                 await self._link.pause()
                 # Whatever was said meanwhile was missed.
                 self._heard()
 
-    async def _hear(self, connection: psycopg.AsyncConnection[Any], channel: str) -> None:
+    async def _hear(self, connection: psycopg.AsyncConnection[Any]) -> None:
         ping = f"ping {connection.info.backend_pid}"
         while True:
-            await connection.execute("SELECT pg_notify(%s, %s)", [channel, ping])
+            await self._link.run(workers.ping(ping))
             if not await self._wait(connection, ping, PING_WAIT):
                 if self.works:
                     raise psycopg.OperationalError("a ping to ourselves did not come back")
@@ -87,9 +84,3 @@ class Listener:
         if not self._complained:
             self._complained = True
             self._signals.post(NotificationsUnavailable(reason))
-
-
-def _as_lost(error: psycopg.Error) -> Any:
-    from howdah.errors import DatabaseUnreachableError
-
-    return DatabaseUnreachableError(str(error), sqlstate=error.sqlstate)

@@ -58,9 +58,15 @@ class Slots:
                 future.set_result(None)
                 break
 
-    async def wait_for_room(self) -> None:
-        """Return when a job has ended since the last look."""
+    def look_for_room(self) -> None:
+        """Begin a look: what ends from now on makes `wait_for_room` return.
+
+        Called before the look, not before the wait: between the two everything may end.
+        """
         self._room.clear()
+
+    async def wait_for_room(self) -> None:
+        """Return when something has ended since the last look began."""
         await self._room.wait()
 
     def poke(self) -> None:

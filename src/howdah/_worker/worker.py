@@ -25,7 +25,6 @@ from howdah._worker.pulse import Pulse
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.shutdown import Departure
 from howdah._worker.tasks import AppLike
-from howdah.errors import JobLostError
 
 # When the worker must leave, the last outcomes have so long to reach the database.
 LAST_FLUSH = 5.0
@@ -63,7 +62,9 @@ class Worker:
             role: Link(url, app.schema, role=role, signals=app.signals)
             for role in ("claim", "finish", "listen", "pulse")
         }
-        self.finisher = Finisher(self._links["finish"], app.signals)
+        self.finisher = Finisher(
+            self._links["finish"], app.signals, lambda: self.executor.slots.poke()
+        )
         self.executor = Executor(
             app.tasks,
             schema=app.schema,
@@ -74,15 +75,7 @@ class Worker:
             concurrency=settings.concurrency,
         )
         self.listener = Listener(self._links["listen"], app.signals, lambda: self.claimer.wake())
-        self.claimer = Claimer(
-            self._links["claim"],
-            self.executor.slots,
-            self.finisher,
-            settings,
-            worker_id=worker_id,
-            queues=weights(app, settings),
-            hears=lambda: self.listener.works,
-        )
+        self.claimer = self._new_claimer()
         self.pulse = Pulse(
             self._links["pulse"],
             self.executor,
@@ -116,7 +109,7 @@ class Worker:
         given_back = 0
         try:
             async with asyncio.TaskGroup() as group:
-                claiming = group.create_task(self._claim(), name="howdah claimer")
+                claiming = group.create_task(self.claimer.run(), name="howdah claimer")
                 helpers = [group.create_task(self.pulse.run(), name="howdah pulse")]
                 if self._settings.notifications:
                     helpers.append(group.create_task(self.listener.run(), name="howdah listener"))
@@ -133,11 +126,17 @@ class Worker:
             await self._leave(finishing)
         self._app.signals.post(WorkerStopped(self.worker_id, given_back))
 
-    async def _claim(self) -> None:
-        try:
-            await self.claimer.run()
-        except JobLostError:
-            self._lose_lease()
+    def _new_claimer(self) -> Claimer:
+        return Claimer(
+            self._links["claim"],
+            self.executor.slots,
+            self.finisher,
+            self._settings,
+            worker_id=self.worker_id,
+            queues=weights(self._app, self._settings),
+            hears=lambda: self.listener.works,
+            lost=self._lose_lease,
+        )
 
     async def _watch(self, finishing: asyncio.Task[None]) -> None:
         """Fail with the finisher: without it nothing that runs here could be told."""

@@ -23,3 +23,13 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Makes this session hear what wake says. A function, since LISTEN takes no parameters.
+CREATE OR REPLACE FUNCTION howdah.listen() RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    EXECUTE format('LISTEN %I', howdah.channel());
+    RETURN howdah.channel();
+END
+$$;

@@ -26,9 +26,15 @@ BEGIN
             quote_literal(v_unknown), array_to_string(array_remove(v_known, 'new_id'), ', ')
             USING ERRCODE = 'HW005', DETAIL = jsonb_build_object('option', v_unknown)::text;
     END IF;
-    IF p_options ? 'retry' AND jsonb_typeof(p_options -> 'retry') <> 'object' THEN
-        RAISE EXCEPTION 'option retry is %: it must be an object such as {"limit": 3}',
-            p_options -> 'retry' USING ERRCODE = 'HW005', DETAIL = '{"option": "retry"}';
+    IF p_options ? 'retry' AND (
+        jsonb_typeof(p_options -> 'retry') <> 'object'
+        OR p_options -> 'retry' - '{limit,delay,backoff,delay_max,jitter}'::text[] <> '{}'
+        OR EXISTS (
+            SELECT FROM jsonb_each(p_options -> 'retry') AS e
+            WHERE jsonb_typeof(e.value) <> CASE e.key WHEN 'backoff' THEN 'boolean' ELSE 'number' END))
+    THEN
+        RAISE EXCEPTION 'option retry is %: it must be an object with numbers for limit, delay, delay_max, jitter and a boolean for backoff',
+            p_options -> 'retry' USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
 END
 $$;

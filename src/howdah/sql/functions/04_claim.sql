@@ -54,7 +54,7 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker) THEN
         RAISE EXCEPTION 'worker % cannot claim: its lease ran out and its jobs were given back', p_worker
-            USING ERRCODE = 'HW001';
+            USING ERRCODE = 'HW007';
     END IF;
     FOR v_lane IN
         SELECT l.queue, l.priority,

@@ -16,10 +16,15 @@ DECLARE
 BEGIN
     FOR v_job IN
         SELECT j.id, j.fence, j.attempt, j.worker_id, j.expire_in, j.cancel_requested_at,
-               coalesce((j.retry ->> 'limit')::int, 3) AS retry_limit,
-               coalesce((j.retry ->> 'delay')::float8, 1) AS retry_delay,
-               coalesce((j.retry ->> 'backoff')::boolean, true) AS backoff,
-               coalesce((j.retry ->> 'delay_max')::float8, 3600) AS delay_max
+               -- A row written by hand may hold anything, and must not stop this pass for all.
+               CASE jsonb_typeof(j.retry -> 'limit') WHEN 'number'
+                    THEN (j.retry ->> 'limit')::float8 ELSE 3 END AS retry_limit,
+               CASE jsonb_typeof(j.retry -> 'delay') WHEN 'number'
+                    THEN (j.retry ->> 'delay')::float8 ELSE 1 END AS retry_delay,
+               CASE jsonb_typeof(j.retry -> 'backoff') WHEN 'boolean'
+                    THEN (j.retry ->> 'backoff')::boolean ELSE true END AS backoff,
+               CASE jsonb_typeof(j.retry -> 'delay_max') WHEN 'number'
+                    THEN (j.retry ->> 'delay_max')::float8 ELSE 3600 END AS delay_max
         FROM howdah.job AS j
         WHERE j.expire_at < howdah.now() - p_grace AND j.state = 'active'
         ORDER BY j.expire_at

@@ -1,0 +1,2 @@
+-- Empties the live table between two laps of sending.
+TRUNCATE howdah.job

@@ -1,0 +1,2 @@
+-- Takes a snapshot, which the transaction then holds.
+SELECT pg_current_snapshot()::text

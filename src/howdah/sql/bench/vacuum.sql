@@ -1,0 +1,2 @@
+-- Lets every lap begin on a live table without dead rows.
+VACUUM howdah.job

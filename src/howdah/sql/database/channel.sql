@@ -1,2 +1,0 @@
--- Where workers of this schema listen.
-SELECT howdah.channel()
