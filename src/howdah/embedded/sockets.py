@@ -20,6 +20,7 @@ from howdah.embedded.account import Account
 from howdah.embedded.layout import Layout
 
 PORT = 5432  # no TCP port, but a part of the socket's name
+_PREFIX = "howdah-pg-"
 _LONGEST = 107 if sys.platform == "linux" else 103
 # A comma separates hosts in a URL; other odd characters only invite trouble between drivers.
 _PLAIN = re.compile(rb"[A-Za-z0-9._/@+~-]+")
@@ -55,7 +56,7 @@ def prepare_socket(layout: Layout, account: Account) -> Path:
     elif recorded is not None and recorded != layout.socket and _is_private(recorded, account):
         folder = recorded
     else:
-        folder = Path(tempfile.mkdtemp(prefix="howdah-", dir=_temporary(account)))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_temporary(account)))
         account.own(folder)
     # What a killed server left here names its pid, which Postgres would take for a living one.
     for name in (socket_file(folder).name, f"{socket_file(folder).name}.lock"):
@@ -83,13 +84,13 @@ def _fits(folder: Path) -> bool:
 def _temporary(account: Account) -> str:
     """Name a temporary directory that is short enough and open to the account."""
     chosen = Path(tempfile.gettempdir())
-    if _fits(chosen / "howdah-12345678") and account.can_enter(chosen):
+    if _fits(chosen / f"{_PREFIX}12345678") and account.can_enter(chosen):
         return str(chosen)
     return "/tmp"  # the last resort, and there on every Unix
 
 
 def _is_ours(folder: Path) -> bool:
-    return folder.name.startswith("howdah-") and folder.is_dir() and not folder.is_symlink()
+    return folder.name.startswith(_PREFIX) and folder.is_dir() and not folder.is_symlink()
 
 
 def _is_private(folder: Path, account: Account) -> bool:
