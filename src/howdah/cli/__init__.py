@@ -1,0 +1,1 @@
+"""The `howdah` program. Each command is a file, imported when the command is used."""

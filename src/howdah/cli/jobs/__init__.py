@@ -1,0 +1,25 @@
+"""`howdah jobs`: looks at jobs, and acts on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from howdah.cli.lazy import Entry, lazy_group
+
+COMMANDS = (
+    Entry("list", "howdah.cli.jobs.list:list_jobs", "List jobs, the newest first."),
+    Entry("show", "howdah.cli.jobs.show:show", "All about one job."),
+    Entry("send", "howdah.cli.jobs.send:send", "Send a job."),
+    Entry("cancel", "howdah.cli.jobs.cancel:cancel", "Cancel jobs that have not finished."),
+    Entry("retry", "howdah.cli.jobs.retry:retry", "Run finished jobs again."),
+    Entry("resume", "howdah.cli.jobs.resume:resume", "Wake a job that waits."),
+)
+
+
+def group() -> Any:
+    """The commands of `howdah jobs`."""
+    return lazy_group("jobs", COMMANDS, _jobs)
+
+
+def _jobs() -> None:
+    """Look at jobs, and act on them."""

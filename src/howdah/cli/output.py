@@ -1,0 +1,106 @@
+"""What commands print: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from howdah.telemetry.printable import lines, one_line
+
+# What is not looked at on a terminal is read by grep, which minds line breaks more than width.
+_WIDE = 240
+
+STATE_STYLES = {
+    "created": "cyan",
+    "retry": "yellow",
+    "active": "blue",
+    "waiting": "magenta",
+    "completed": "green",
+    "failed": "red",
+    "expired": "red",
+    "cancelled": "dim",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+}
+
+
+def console() -> Console:
+    """Standard output, on which nothing in the data counts as markup."""
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document. Control characters are escaped, as JSON can."""
+    sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; each cell is made safe for a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else cell_of(cell) for cell in row))
+    console().print(table)
+
+
+def cell_of(value: Any, *, limit: int | None = 80) -> Text:
+    """A value as a cell of one line."""
+    if value is None or value == "":
+        return Text("-", style="dim")
+    return Text(one_line(value, limit=limit), style=STATE_STYLES.get(str(value), ""))
+
+
+def say(text: object = "", *, style: str = "") -> None:
+    """Print a sentence, made safe for a terminal."""
+    console().print(Text(lines(text), style=style), soft_wrap=True)
+
+
+def ago(moment: datetime | None, *, now: datetime | None = None) -> str | None:
+    """How long ago a moment was, as people say it."""
+    if moment is None:
+        return None
+    passed = (now or datetime.now(UTC)) - moment
+    if passed < timedelta():
+        return f"in {span(-passed)}"
+    return f"{span(passed)} ago"
+
+
+def span(duration: timedelta | float) -> str:
+    """A duration in one unit: `350 ms`, `12 s`, `5 min`, `3 h`, `9 d`."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3_600:.0f} h"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case UUID():
+            return str(value)
+        case Mapping():
+            return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return str(value)

@@ -1,0 +1,1 @@
+"""Listens to the signals of an app and tells the outside world."""
