@@ -17,6 +17,7 @@ from howdah._db.job import Ending
 from howdah._db.pool import Pool
 from howdah._db.query import Query
 from howdah._db.record import JobRecord
+from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
@@ -147,10 +148,10 @@ class Sync:
         return SyncJob(self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature)
 
     @overload
-    def send_many(self, task: Positional[*Ts], items: Iterable[tuple[*Ts]], /) -> list[UUID]: ...
+    def send_many(self, task: Positional[*Ts], items: Iterable[tuple[*Ts]], /) -> JobIds: ...
     @overload
-    def send_many(self, task: Sender[..., R], items: Iterable[Call[R]], /) -> list[UUID]: ...
-    def send_many(self, task: Any, items: Iterable[Any], /) -> list[UUID]:
+    def send_many(self, task: Sender[..., R], items: Iterable[Call[R]], /) -> JobIds: ...
+    def send_many(self, task: Any, items: Iterable[Any], /) -> JobIds:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
         order: BulkOrder = task.bulk_order(items)
         if order.queries:

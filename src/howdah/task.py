@@ -15,7 +15,7 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 from howdah._db import job as jobs
 from howdah._db.job import Receipt
 from howdah._db.query import Query
-from howdah._model.identity import uuid7, uuid7s
+from howdah._model.identity import JobIds, uuid7, uuid7s
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
@@ -62,7 +62,7 @@ class Order:
 class BulkOrder:
     """Many jobs about to be sent, in statements that belong into one transaction."""
 
-    ids: list[UUID]
+    ids: JobIds
     queries: list[Query[Any]]
 
 
@@ -121,10 +121,10 @@ class Sender(Generic[P, R]):
         return Call(self.task.name, self.task.signature.encode(args, kwargs))
 
     @overload
-    async def send_many(self: Positional[*Ts], items: Iterable[tuple[*Ts]]) -> list[UUID]: ...
+    async def send_many(self: Positional[*Ts], items: Iterable[tuple[*Ts]]) -> JobIds: ...
     @overload
-    async def send_many(self, items: Iterable[Call[R]]) -> list[UUID]: ...
-    async def send_many(self, items: Iterable[Any]) -> list[UUID]:
+    async def send_many(self, items: Iterable[Call[R]]) -> JobIds: ...
+    async def send_many(self, items: Iterable[Any]) -> JobIds:
         """Store many jobs, all or none.
 
         Args:
@@ -195,12 +195,17 @@ class Sender(Generic[P, R]):
         """Check and encode one job, and make the queries that send it."""
         task = self.task
         encoded = task.signature.encode(args, kwargs)
-        said = self._said
-        again = {"id": str(uuid7()), **said}
-        fresh = again if "id" in said else {**again, "new_id": True}
+        said = self._said_more
+        if self.merged.id is None:
+            # Made here and now, so the database need not look whether it has run before; unless
+            # the send is repeated.
+            job_id = uuid7()
+            fresh, again = f'{{"id":"{job_id}","new_id":true{said}}}', f'{{"id":"{job_id}"{said}}}'
+        else:
+            fresh = again = "{" + said[1:] + "}"
         return Order(
-            jobs.send(queue=task.queue, task=task.name, args=encoded, options=_json(fresh)),
-            jobs.send(queue=task.queue, task=task.name, args=encoded, options=_json(again)),
+            jobs.send(queue=task.queue, task=task.name, args=encoded, options=fresh),
+            jobs.send(queue=task.queue, task=task.name, args=encoded, options=again),
         )
 
     def bulk_order(self, items: Iterable[Any]) -> BulkOrder:
@@ -229,7 +234,7 @@ class Sender(Generic[P, R]):
             )
             for at in range(0, len(encoded), CHUNK)
         ]
-        return BulkOrder(ids, queries)
+        return BulkOrder(JobIds(ids), queries)
 
     def _encoded(self, items: list[Any]) -> list[str]:
         if not (items and isinstance(items[0], Call)):
@@ -255,6 +260,11 @@ class Sender(Generic[P, R]):
     def _said(self) -> dict[str, Any]:
         """The options as they are stored."""
         return self.merged.to_mapping()
+
+    @cached_property
+    def _said_more(self) -> str:
+        """The same as JSON members, each behind a comma."""
+        return "".join(f",{_json(name)}:{_json(value)}" for name, value in self._said.items())
 
 
 class Task(Sender[P, R], Generic[P, R, C, V]):

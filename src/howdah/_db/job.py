@@ -55,7 +55,7 @@ def send_many(
     *,
     queue: str,
     task: str,
-    ids: Sequence[UUID],
+    ids: Sequence[str],
     args: Iterable[str],
     priority: int = 0,
     start_after: str | None = None,

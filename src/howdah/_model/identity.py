@@ -1,39 +1,70 @@
-"""Ids of jobs: UUID v7, made by the sender, so that a send may be repeated."""
+"""Ids of jobs: UUID v7, made by the sender, so that a send may be repeated.
+
+A UUID v7 (RFC 9562) is 48 bits of milliseconds since 1970 and 74 more that here are, in a batch, a
+counter of 26 bits from a random start (the RFC's method 1) and 48 random ones; so a batch keeps the
+order it was given in.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
+from typing import overload
 from uuid import UUID
 
-_VERSION = 7 << 76
-_VARIANT = 2 << 62
-_RANDOM = (1 << 12) - 1, (1 << 62) - 1
+
+def uuid7() -> str:
+    """Make one, as text."""
+    return uuid7s(1)[0]
 
 
-def uuid7() -> UUID:
-    """Make a UUID v7 (RFC 9562): 48 bits of milliseconds since 1970, then 74 random bits."""
-    noise = int.from_bytes(os.urandom(10), "big")
-    milliseconds = time.time_ns() // 1_000_000
-    return UUID(
-        int=milliseconds << 80
-        | _VERSION
-        | (noise & _RANDOM[0]) << 64
-        | _VARIANT
-        | noise >> 12 & _RANDOM[1]
-    )
+def uuid7s(count: int) -> list[str]:
+    """Make many, as text, in rising order."""
+    stamp = f"{time.time_ns() // 1_000_000:012x}"
+    head = f"{stamp[:8]}-{stamp[8:]}-7"
+    noise = os.urandom(6 * count + 2).hex()
+    start = int(noise[-4:], 16)
+    return [
+        f"{head}{counter >> 14 & 0xFFF:03x}-{0x8000 | counter & 0x3FFF:04x}-{noise[at : at + 12]}"
+        for counter, at in zip(range(start, start + count), range(0, 12 * count, 12), strict=True)
+    ]
 
 
-def uuid7s(count: int) -> list[UUID]:
-    """Make many, in rising order: a batch keeps the order it was given in."""
-    milliseconds = time.time_ns() // 1_000_000
-    head = milliseconds << 80 | _VERSION | _VARIANT
-    noise = os.urandom(6 * count)
-    # A counter in the first 26 random bits (RFC 9562, method 1), 48 random ones after it.
-    start = int.from_bytes(os.urandom(2), "big")
-    ids = []
-    for index in range(count):
-        counter = start + index
-        tail = int.from_bytes(noise[6 * index : 6 * index + 6], "big")
-        ids.append(UUID(int=head | (counter >> 14 & 0xFFF) << 64 | (counter & 0x3FFF) << 48 | tail))
-    return ids
+class JobIds(Sequence[UUID]):
+    """The ids of jobs that were sent together, in the order of their items.
+
+    A sequence of UUIDs like any other. Each is made when it is looked at: made all at once they
+    would cost as much as encoding the jobs.
+    """
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    @overload
+    def __getitem__(self, index: int) -> UUID: ...
+    @overload
+    def __getitem__(self, index: slice) -> JobIds: ...
+    def __getitem__(self, index: int | slice) -> UUID | JobIds:
+        if isinstance(index, slice):
+            return JobIds(self._texts[index])
+        return UUID(self._texts[index])
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[UUID]:
+        return map(UUID, self._texts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._texts))
+
+    def __repr__(self) -> str:
+        return f"JobIds({list(self)!r})"

@@ -28,7 +28,7 @@ BEGIN
     END IF;
     IF p_options ? 'retry' AND (
         jsonb_typeof(p_options -> 'retry') <> 'object'
-        OR p_options -> 'retry' - '{limit,delay,backoff,delay_max,jitter}'::text[] <> '{}'
+        OR (p_options -> 'retry') - '{limit,delay,backoff,delay_max,jitter}'::text[] <> '{}'
         OR EXISTS (
             SELECT FROM jsonb_each(p_options -> 'retry') AS e
             WHERE jsonb_typeof(e.value) <> CASE e.key WHEN 'backoff' THEN 'boolean' ELSE 'number' END))
