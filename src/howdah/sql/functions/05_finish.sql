@@ -48,7 +48,8 @@ BEGIN
                g.result::jsonb
         FROM gone AS g)
     SELECT count(*),
-           CASE WHEN count(*) < cardinality(p_ids) THEN string_agg(g.id::text, ',') END
+           CASE WHEN count(*) < cardinality(p_ids)
+                THEN coalesce(string_agg(g.id::text, ','), '') END
     FROM gone AS g;
 END
 $$;
