@@ -47,16 +47,12 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
     if config["loop"] == "uvloop":
         import uvloop
 
-        code = uvloop.run(_work(app, config))
+        uvloop.run(_work(app, config))
     else:
-        code = asyncio.run(_work(app, config))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Handlers that hang in threads must not keep the process.
-    os._exit(code)
+        asyncio.run(_work(app, config))
 
 
-async def _work(app: AppLike, config: dict[str, Any]) -> int:
+async def _work(app: AppLike, config: dict[str, Any]) -> None:
     worker = Worker(
         app,
         config["url"],
@@ -74,7 +70,11 @@ async def _work(app: AppLike, config: dict[str, Any]) -> int:
 
     threading.Thread(target=obey, daemon=True, name="howdah orders").start()
     await worker.run()
-    return EXIT_LEASE_LOST if worker.lease_lost else 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # From within the loop, which would wait for its tasks when it ends: neither a handler that
+    # hangs in a thread nor one that catches its cancellation may keep the process.
+    os._exit(EXIT_LEASE_LOST if worker.lease_lost else 0)
 
 
 if __name__ == "__main__":
