@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 
 from howdah._db import job as jobs
+from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import LeaseLost, Signals
 from howdah._worker.executor import Executor
+from howdah._worker.ledger import Ledger
 from howdah._worker.link import Link
 from howdah.errors import DatabaseError
 
@@ -26,6 +28,7 @@ class Pulse:
         self,
         link: Link,
         executor: Executor,
+        ledger: Ledger,
         signals: Signals,
         *,
         worker_id: int,
@@ -34,6 +37,8 @@ class Pulse:
     ) -> None:
         self._link = link
         self._executor = executor
+        self._ledger = ledger
+        self._done = 0
         self._signals = signals
         self._worker_id = worker_id
         self._lease = lease
@@ -44,6 +49,7 @@ class Pulse:
         answered = time.monotonic()
         every = min(EVERY, self._lease / 6)
         while True:
+            self._give_back_unbegun()
             asked = time.monotonic()
             try:
                 leased, cancelled = await self._link.run(jobs.requests(self._worker_id))
@@ -63,6 +69,18 @@ class Pulse:
                 if running is not None and running.job.fence == fence:
                     self._executor.stop(running, "cancelled")
             await asyncio.sleep(every)
+
+    def _give_back_unbegun(self) -> None:
+        """Give back what is held ready while every slot is busy with something long.
+
+        It was claimed for slots that were quick until then. Another worker can have it now, and
+        its time limit, which runs from the claim, must not pass while it waits here.
+        """
+        slots = self._executor.slots
+        if slots.waiting and slots.done == self._done:
+            for job in slots.take_waiting():
+                self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
+        self._done = slots.done
 
     def _drop_everything(self) -> None:
         for running in list(self._executor.running.values()):

@@ -79,6 +79,7 @@ class Worker:
         self.pulse = Pulse(
             self._links["pulse"],
             self.executor,
+            self.finisher.ledger,
             app.signals,
             worker_id=worker_id,
             lease=settings.lease,
