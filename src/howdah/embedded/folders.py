@@ -97,9 +97,13 @@ def check_is_ours(layout: Layout) -> None:
 
 
 def _make_root(root: Path, account: Account) -> None:
-    is_new = not root.exists()
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if is_new or not any(root.iterdir()):
+    if not account.is_us:
+        # The umask may have closed them. What we have just made is ours to open.
+        for folder in made:
+            folder.chmod(0o755)
+    if not any(root.iterdir()):
         # Ours from the start. Another user must be able to pass through, not to look around.
         root.chmod(0o700 if account.is_us else 0o711)
         (root / _IGNORE_FILE).write_text(_IGNORE)

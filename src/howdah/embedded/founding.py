@@ -106,7 +106,8 @@ def _initdb(
 
 def _publish(draft: Path, data: Path) -> None:
     with (draft / "postgresql.conf").open("a") as file:
-        file.write("\ninclude_if_exists = '../howdah.conf'\n")
+        # Not `include_if_exists`: without our file the server would listen in a public folder.
+        file.write("\ninclude = '../howdah.conf'\n")
         file.flush()
         os.fsync(file.fileno())
     draft.rename(data)

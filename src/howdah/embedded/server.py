@@ -151,6 +151,7 @@ class Server:
             (self.layout.data / "postmaster.pid").unlink(missing_ok=True)
             socket = prepare_socket(self.layout, account)
             self.layout.settings.write_text(render_settings(settings, socket=socket))
+            self.layout.settings.chmod(0o644)  # whatever the umask: the account must read it
             _rotate(self.layout.log)
             with self.layout.log.open("ab") as log:
                 self._run_pg_ctl(programs, account, lock=lock, log=log.fileno())

@@ -140,6 +140,16 @@ def test_root_below_a_closed_folder_is_refused_and_the_folder_stays_closed(close
 
 
 @needs_root
+def test_a_umask_that_closes_new_folders_does_not_lock_the_server_out(fresh: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with Cluster(fresh / "below" / "new" / "folders") as url:
+            assert answers(url)
+    finally:
+        os.umask(before)
+
+
+@needs_root
 def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(
     closed: Path, fresh: Path
 ) -> None:
