@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from random import uniform
 from typing import Any
 
 from howdah._model.outcome import Cancel, Outcome, Snooze, Suspend, Verdict
@@ -24,6 +25,8 @@ from howdah.errors import HowdahError, ResultError
 # A job whose task this worker does not know is put back for so long: during a rolling deploy a
 # newer worker will know it.
 UNKNOWN_PAUSE = 15.0
+# A suspect is put back for so long, at random, while another one runs.
+SUSPECT_PAUSE = (0.5, 2.5)
 
 
 class Running:
@@ -52,6 +55,7 @@ class Executor:
         marks: Marks,
         pools: Pools,
         concurrency: int,
+        crash_limit: int,
     ) -> None:
         self.running: dict[str, Running] = {}
         self.slots = Slots(concurrency, self.run)
@@ -61,12 +65,17 @@ class Executor:
         self._signals = signals
         self._marks = marks
         self._pools = pools
+        self._suspect_from = max(1, crash_limit - 1)
+        self._suspect_runs = False
 
     async def run(self, job: ClaimedJob, slot: int) -> None:
         """Run one job to its outcome. Raises nothing that the job causes."""
         began = time.perf_counter()
         try:
-            outcome = await self._run(job, slot)
+            if job.crash_count < self._suspect_from:
+                outcome = await self._run(job, slot)
+            else:
+                outcome = await self._run_suspect(job, slot)
         except Exception as error:
             # Arguments that do not fit, or a validator that raised what it should not. The job
             # must not stay active for it, and the worker must not die of it.
@@ -76,6 +85,20 @@ class Executor:
             self._ledger.settle(outcome)
             if self._signals.wants(JobEnded):
                 self._tell(job, outcome, time.perf_counter() - began)
+
+    async def _run_suspect(self, job: ClaimedJob, slot: int) -> Outcome | None:
+        """Run a job that one more crash will end.
+
+        One at a time: were several such jobs there when the process dies, nobody could tell which
+        of them did it, and the innocent would fail with the guilty.
+        """
+        if self._suspect_runs:
+            return Outcome(job.id, job.fence, Verdict.SNOOZED, delay=uniform(*SUSPECT_PAUSE))
+        self._suspect_runs = True
+        try:
+            return await self._run(job, slot)
+        finally:
+            self._suspect_runs = False
 
     async def _run(self, job: ClaimedJob, slot: int) -> Outcome | None:
         task = self._tasks.get(job.task)

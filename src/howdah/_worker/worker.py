@@ -73,6 +73,7 @@ class Worker:
             marks=self._marks,
             pools=self._pools,
             concurrency=settings.concurrency,
+            crash_limit=settings.crash_limit,
         )
         self.listener = Listener(self._links["listen"], app.signals, lambda: self.claimer.wake())
         self.claimer = self._new_claimer()

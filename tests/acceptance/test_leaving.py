@@ -1,0 +1,91 @@
+"""How a worker leaves: finish, then cancel, then give back."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from howdah._worker.settings import WorkerSettings
+from tests.acceptance.harness import Station
+
+
+def test_a_first_sigterm_lets_what_runs_finish_and_claims_nothing_more(station: Station) -> None:
+    gate = station.folder / "gate"
+    worker = station.work(WorkerSettings(concurrency=2))
+    running = [station.send("wait_for", gate=str(gate)) for _ in range(2)]
+    for job in running:
+        station.until_running(job)
+    waiting = station.send("tick", n=1)
+
+    worker.send(signal.SIGTERM)
+    later = station.send("tick", n=2)
+    gate.touch()
+    code = worker.process.wait(10)
+
+    assert 0 == code
+    assert ["completed", "completed"] == [station.state(job) for job in running]
+    assert [("created", 0)] * 2 == [
+        (job["state"], job["attempt"]) for job in map(station.job, (waiting, later))
+    ]
+
+
+@pytest.mark.parametrize(
+    "task", ["wait_for", "wait_in_thread", "deaf_in_thread", "wait_in_process"]
+)
+def test_at_the_grace_limit_what_still_runs_is_run_by_another_within_a_second(
+    station: Station, task: str
+) -> None:
+    gate = station.folder / "gate"
+    worker = station.work(WorkerSettings(grace=0.2))
+    job = station.send(task, gate=str(gate))
+    station.until_running(job)
+    station.work()
+
+    worker.send(signal.SIGTERM)
+    second = station.until_running(job, run=2)
+    code = worker.process.wait(10)
+    gate.touch()
+    station.until_over(job)
+
+    (stopped,) = station.told("WorkerStopped")
+    first = station.ledger.entries("run", job=str(job))[0]
+    # The attempt is not spent, and nothing counts as a crash.
+    assert (0, 1, 2) == (code, second["attempt"], second["fence"])
+    assert ("completed", 0) == (station.state(job), station.job(job)["crash_count"])
+    assert 1 == stopped["given_back"]
+    assert second["pid"] != first["pid"]
+    assert second["at"] - stopped["at"] < 1.0
+
+
+def test_a_second_sigterm_gives_back_now(station: Station) -> None:
+    gate = station.folder / "gate"
+    worker = station.work(WorkerSettings(grace=600))
+    job = station.send("wait_for", gate=str(gate))
+    station.until_running(job)
+
+    worker.send(signal.SIGTERM)
+    later = station.send("tick", n=1)
+    station.work()
+    station.until_over(later)
+    is_waiting_for_its_handler = worker.is_running and station.state(job) == "active"
+    worker.send(signal.SIGTERM)
+    second = station.until_running(job, run=2, seconds=5)
+    code = worker.process.wait(10)
+
+    assert is_waiting_for_its_handler
+    assert (0, 1, 0) == (code, second["attempt"], station.job(job)["crash_count"])
+
+
+def test_a_handler_that_catches_its_cancellation_cannot_keep_the_worker(station: Station) -> None:
+    gate = station.folder / "gate"
+    worker = station.work(WorkerSettings(grace=0.1))
+    job = station.send("stubborn", gate=str(gate))
+    station.until_running(job)
+    station.work()
+
+    worker.send(signal.SIGTERM)
+    code = worker.process.wait(15)
+    second = station.until_running(job, run=2, seconds=5)
+
+    assert (0, 1, 0) == (code, second["attempt"], station.job(job)["crash_count"])
