@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -43,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A private Postgres for all tests of the run."""
     root = Path(tempfile.mkdtemp(prefix="howdah-test-"))
-    os.chmod(root, 0o755)
+    root.chmod(0o755)
     made = Cluster(root / "pg", major=request.config.getoption("--postgres"))
     made.start()
     yield made
@@ -104,9 +103,7 @@ class Clock:
     def advance(self, by: timedelta | float) -> None:
         """Move the time that all statements of the schema see."""
         self.ahead += by if isinstance(by, timedelta) else timedelta(seconds=by)
-        body = quote_literal(
-            f"SELECT pg_catalog.now() + interval '{self.ahead.total_seconds()} s'"
-        )
+        body = quote_literal(f"SELECT pg_catalog.now() + interval '{self.ahead.total_seconds()} s'")
         statement = (
             f"CREATE OR REPLACE FUNCTION {quote_name(self._schema)}.now() RETURNS timestamptz"
             f" LANGUAGE sql STABLE PARALLEL SAFE AS {body}"
