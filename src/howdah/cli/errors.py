@@ -20,6 +20,7 @@ EXIT_USAGE = 2
 #: The app or the environment is set up wrongly, so that starting again cannot help.
 EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 DEBUG_VARIABLE = "HOWDAH_DEBUG"
 

@@ -25,7 +25,7 @@ COMMANDS = (
     Entry("doctor", "howdah.cli.doctor:doctor", "What is wrong, and what to do about it.", LOOK),
     Entry("migrate", "howdah.cli.migrate:migrate", "Create or update the tables.", SET_UP),
     Entry("postgres", "howdah.cli.postgres:group", "A private Postgres.", SET_UP, is_group=True),
-    Entry("bench", "howdah.cli.bench:group", "Measure how fast it is here.", SET_UP, is_group=True),
+    Entry("bench", "howdah.cli.bench:bench", "Measure how fast it is here.", SET_UP),
 )
 
 
