@@ -55,6 +55,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     console().print(table)
 
 
+def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Print names and values, one pair a line; what has no value is left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None and value != "":
+            table.add_row(name, cell_of(value, limit=None))
+    console().print(table)
+
+
 def cell_of(value: Any, *, limit: int | None = 80) -> Text:
     """A value as a cell of one line."""
     if value is None or value == "":

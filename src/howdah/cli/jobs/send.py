@@ -1,0 +1,137 @@
+"""`howdah jobs send`: sends one job, checked by the app's own task where the app is known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from howdah._db import job as queries
+from howdah._db.job import Receipt
+from howdah._db.query import Query
+from howdah._model.options import SendOptions
+from howdah.cli import words
+from howdah.cli.database import opened
+from howdah.cli.options import AppOption, AsJson, Schema, Url
+from howdah.cli.output import print_json, say
+from howdah.cli.target import Target, find_target
+from howdah.errors import PayloadMismatchError, UsageError
+
+DEFAULT_QUEUE = "default"
+
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The task.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ARGUMENTS",
+        help="name=value ..., or one JSON object, or - to read that from standard input.",
+    ),
+]
+QueueName = Annotated[
+    str | None,
+    typer.Option("--queue", "-q", help="Only without an app: the task of an app knows its queue."),
+]
+Priority = Annotated[int | None, typer.Option(help="Higher runs first.")]
+Delay = Annotated[str | None, typer.Option(metavar="TIME", help="Not before, such as 90s, 2h.")]
+StartAfter = Annotated[
+    str | None, typer.Option(metavar="MOMENT", help="Not before, as 2026-01-31T08:00Z.")
+]
+RetryLimit = Annotated[int | None, typer.Option("--retry", metavar="N", help="Retry so often.")]
+ExpireIn = Annotated[str | None, typer.Option(metavar="TIME", help="Time limit of an attempt.")]
+Key = Annotated[str | None, typer.Option("--key", "-k", help="One live job of the task has it.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")]
+Retention = Annotated[str | None, typer.Option(metavar="TIME", help="Kept so long when finished.")]
+JobId = Annotated[UUID | None, typer.Option("--id", help="Sending it twice makes one job.")]
+
+
+def send(
+    task: TaskName,
+    arguments: Arguments = None,
+    queue: QueueName = None,
+    priority: Priority = None,
+    delay: Delay = None,
+    start_after: StartAfter = None,
+    retry: RetryLimit = None,
+    expire_in: ExpireIn = None,
+    key: Key = None,
+    tag: Tags = None,
+    retention: Retention = None,
+    job_id: JobId = None,
+    url: Url = None,
+    schema: Schema = None,
+    app: AppOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a job.
+
+    With an app, its task checks the arguments and gives the options that are not said here.
+    Without one they are stored as they are.
+
+    Example: howdah jobs send welcome email=ann@example.com --delay 10m
+    """
+    options = SendOptions(
+        id=job_id,
+        priority=priority,
+        start_after=_start(delay, start_after),
+        retry=retry,
+        expire_in=words.seconds(expire_in),
+        key=key,
+        tags=tuple(tag) if tag else None,
+        retention=words.seconds(retention),
+    )
+    target = find_target(url=url, schema=schema, app=app, load=True)
+    query = _order(target, task, _words(arguments), queue, options)
+    with opened(target) as database:
+        receipt = database.run(query)
+    if as_json:
+        print_json({"id": receipt.id, "is_new": receipt.created})
+    elif receipt.created:
+        say(receipt.id)
+    else:
+        say(f"{receipt.id} (it was there already)")
+
+
+def _order(
+    target: Target, task: str, given: list[str], queue: str | None, options: SendOptions
+) -> Query[Receipt]:
+    if target.app is None:
+        return queries.send(
+            queue=queue or DEFAULT_QUEUE,
+            task=task,
+            args=json.dumps(words.arguments(given)),
+            options=options.to_json(),
+        )
+    if queue is not None:
+        raise UsageError(
+            "cannot choose the queue of an app's task: leave out --queue, its code decides"
+        )
+    sender = target.app.find_task(task).using(**_said(options))
+    try:
+        return sender.order((), words.arguments(given)).query
+    except PayloadMismatchError:
+        # 0123 is a number to JSON, and may be a text to the task.
+        if (as_texts := words.texts(given)) is None:
+            raise
+        try:
+            return sender.order((), as_texts).query
+        except PayloadMismatchError:
+            pass
+        raise
+
+
+def _said(options: SendOptions) -> dict[str, Any]:
+    names = ("id", "priority", "start_after", "retry", "expire_in", "key", "tags", "retention")
+    return {name: getattr(options, name) for name in names}
+
+
+def _start(delay: str | None, start_after: str | None) -> Any:
+    if delay is not None and start_after is not None:
+        raise UsageError("cannot use --delay and --start-after together: give one of them")
+    return words.seconds(delay) if delay is not None else words.moment(start_after)
+
+
+def _words(arguments: list[str] | None) -> list[str]:
+    return [sys.stdin.read()] if arguments == ["-"] else arguments or []

@@ -1,0 +1,106 @@
+"""`howdah jobs show`: all about one job."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from howdah._db import job as queries
+from howdah._db import log
+from howdah._db.log import LogLine
+from howdah._db.record import JobRecord
+from howdah.cli.database import opened
+from howdah.cli.options import AppOption, AsJson, Schema, Url
+from howdah.cli.output import STATE_STYLES, ago, print_json, print_pairs, say, span
+from howdah.cli.target import find_target
+from howdah.job import found
+
+
+def show(
+    job_id: Annotated[UUID, typer.Argument(metavar="ID", help="The job.")],
+    log_lines: Annotated[
+        int, typer.Option("--log-lines", metavar="N", min=0, help="At most so many log lines.")
+    ] = 200,
+    url: Url = None,
+    schema: Schema = None,
+    app: AppOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one job: its arguments, attempts, errors with traceback, log and result."""
+    with opened(find_target(url=url, schema=schema, app=app)) as database:
+        job: JobRecord = found(job_id, database.run(queries.get(job_id)))
+        logged = database.run(log.read(job_id, limit=log_lines))
+    if as_json:
+        document = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+        print_json({**document, "log": logged})
+        return
+    say(f"{job.task}  {job.state}", style=f"bold {STATE_STYLES[job.state]}")
+    print_pairs(_facts(job))
+    _block("arguments", job.args)
+    if job.result is not None:
+        _block("result", job.result)
+    for error in job.errors:
+        _error(error)
+    if logged:
+        say("\nlog", style="bold")
+        for line in logged:
+            say(_logged(line))
+
+
+def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
+    yield "id", job.id
+    yield "queue", job.queue
+    yield "priority", job.priority or None
+    yield "key", job.key
+    yield "tags", ", ".join(job.tags)
+    yield "sent", _when(job.created_at)
+    if job.start_after is not None:
+        yield "not before", _when(job.start_after)
+    yield "started", _when(job.started_at)
+    yield "finished", _when(job.finished_at)
+    if job.started_at is not None and job.finished_at is not None:
+        yield "took", span(job.finished_at - job.started_at)
+    yield "attempts", job.attempt
+    yield "crashes", job.crash_count or None
+    yield "worker", job.worker_id
+    if job.retry is not None:
+        yield "retry", json.dumps(job.retry)
+    yield "time limit", None if job.expire_in is None else span(job.expire_in)
+    yield "progress", None if job.progress is None else _progress(job.progress)
+    if job.cancel_requested_at is not None:
+        yield "asked to stop", _when(job.cancel_requested_at)
+    yield "reason", job.cancel_reason
+
+
+def _when(moment: Any) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC ({ago(moment)})"
+
+
+def _progress(progress: Any) -> str:
+    if not isinstance(progress, dict) or not isinstance(progress.get("share"), int | float):
+        return str(progress)
+    note = f" - {progress['note']}" if progress.get("note") else ""
+    return f"{progress['share']:.0%}{note}"
+
+
+def _block(title: str, value: Any) -> None:
+    say(f"\n{title}", style="bold")
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _error(error: Any) -> None:
+    say(f"\nattempt {error.get('attempt')} at {error.get('at')}", style="bold")
+    if error.get("traceback"):
+        say(str(error["traceback"]).rstrip())
+    else:
+        say(f"{error.get('type')}: {error.get('message')}")
+
+
+def _logged(line: LogLine) -> str:
+    fields = "".join(f" {key}={value!r}" for key, value in line.fields.items())
+    return f"{line.at:%H:%M:%S.%f} {line.level:<7} {line.message}{fields}"
