@@ -137,9 +137,10 @@ def _database() -> Iterator[str]:
     if named:
         yield named
         return
-    console.print("starting a private Postgres under ./.howdah")
+    cluster = Cluster()
+    console.print(f"starting a private Postgres in {cluster.root}", soft_wrap=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Cluster() as url:
+    with cluster as url:
         try:
             yield url
         finally:
