@@ -145,7 +145,8 @@ class Sync:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""
         order = task.order(args, kwargs)
         receipt = self.run(order.query, conn=task.conn, again=order.again)
-        return SyncJob(self.jobs, receipt.id, is_new=receipt.created, signature=task.task.signature)
+        is_new = order.stored(receipt)
+        return SyncJob(self.jobs, receipt.id, is_new=is_new, signature=task.task.signature)
 
     @overload
     def send_many(self, task: Positional[*Ts], items: Iterable[tuple[*Ts]], /) -> JobIds: ...

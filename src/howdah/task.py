@@ -52,10 +52,16 @@ class Order:
     Attributes:
         query: Sends it.
         again: The same, for when nobody knows whether the first was carried out.
+        made_id: The job's id, when it was made for this order and nobody else can have sent it.
     """
 
     query: Query[Receipt]
     again: Query[Receipt]
+    made_id: str | None
+
+    def stored(self, receipt: Receipt) -> bool:
+        """Whether this order stored the job, be it at a try whose answer never came."""
+        return receipt.created or str(receipt.id) == self.made_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,8 @@ class Sender(Generic[P, R]):
         order = self.order(args, kwargs)
         app = self.task.app
         receipt = await app.run(order.query, conn=self.conn, again=order.again)
-        return Job(app.jobs, receipt.id, is_new=receipt.created, signature=self.task.signature)
+        is_new = order.stored(receipt)
+        return Job(app.jobs, receipt.id, is_new=is_new, signature=self.task.signature)
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """Check and encode the arguments of one job, for `send_many`.
@@ -199,13 +206,15 @@ class Sender(Generic[P, R]):
         if self.merged.id is None:
             # Made here and now, so the database need not look whether it has run before; unless
             # the send is repeated.
-            job_id = uuid7()
+            job_id = str(uuid7())
             fresh, again = f'{{"id":"{job_id}","new_id":true{said}}}', f'{{"id":"{job_id}"{said}}}'
         else:
+            job_id = None
             fresh = again = "{" + said[1:] + "}"
         return Order(
             jobs.send(queue=task.queue, task=task.name, args=encoded, options=fresh),
             jobs.send(queue=task.queue, task=task.name, args=encoded, options=again),
+            job_id,
         )
 
     def bulk_order(self, items: Iterable[Any]) -> BulkOrder:

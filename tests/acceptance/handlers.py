@@ -43,7 +43,9 @@ def _done(ctx: Context, **facts: Any) -> None:
 
 async def _connections() -> psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
     if not _pools:
-        pool = psycopg_pool.AsyncConnectionPool(app.database_url, open=False, max_size=5)
+        pool = psycopg_pool.AsyncConnectionPool(
+            app.database_url, kwargs={"application_name": "effect"}, open=False, max_size=5
+        )
         _pools.append(pool)
         await pool.open()
     return _pools[0]

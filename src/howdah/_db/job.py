@@ -178,6 +178,13 @@ def put_back(outcomes: Sequence[Outcome]) -> Query[Applied]:
     )
 
 
+def held(worker_id: int) -> Query[list[tuple[str, int]]]:
+    """The claims, (id, fence), that count as this worker's."""
+    return Query(
+        "job/held", {"worker_id": worker_id}, lambda rows: [(row[0], row[1]) for row in rows]
+    )
+
+
 def settled(claims: Sequence[tuple[str, int]]) -> Query[frozenset[str]]:
     """Which of these (id, fence) have their outcome in the archive already."""
     return Query(

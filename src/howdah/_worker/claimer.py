@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._db.query import Row
+from howdah._model.outcome import Outcome, Verdict
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.finisher import Finisher
 from howdah._worker.link import Link
@@ -35,6 +36,9 @@ FULL_SCAN_EVERY = 60.0
 MOST_PENDING = 3_000
 # What claim.sql raises when the worker is not known any more.
 LEASE_LOST = "HW007"
+# After a claim whose answer never came: when to look for jobs it claimed all the same. The second
+# look is for a claim that the server went on with after the connection had gone.
+LOOKS = (0.0, 10.0)
 
 
 class Claimer:
@@ -51,6 +55,7 @@ class Claimer:
         queues: dict[str, float],
         hears: Callable[[], bool],
         lost: Callable[[], None],
+        holds: Callable[[], set[str]],
     ) -> None:
         self._link = link
         self._slots = slots
@@ -60,6 +65,8 @@ class Claimer:
         self._queues = queues
         self._hears = hears
         self._lost = lost
+        self._holds = holds
+        self._looks_due: list[float] = []
         self._woken = asyncio.Event()
         self._hints: dict[tuple[str, int], str] = {}
         self._scanned_at = time.monotonic()
@@ -92,12 +99,14 @@ class Claimer:
                 continue
             self._woken.clear()
             try:
+                await self._look_for_strays()
                 found = await self._claim(room)
             except DatabaseError as error:
                 if error.sqlstate == LEASE_LOST:
                     self._lost()
                     return
                 self._hints.clear()
+                self._looks_due = [time.monotonic() + after for after in LOOKS]
                 await self._link.pause()
                 continue
             if found:
@@ -143,6 +152,21 @@ class Claimer:
         rows = await self._link.run(query)
         self._opened = self._link.opened
         return self._hand_out(rows)
+
+    async def _look_for_strays(self) -> None:
+        """Give back jobs that count as ours and that nobody here has heard of.
+
+        A claim may have been carried out though its answer never came. Its jobs would stay active
+        for as long as this worker beats.
+        """
+        if not self._looks_due or time.monotonic() < self._looks_due[0]:
+            return
+        held = await self._link.run(jobs.held(self._worker_id))
+        known = self._holds()
+        for job_id, fence in held:
+            if job_id not in known:
+                self._finisher.ledger.settle(Outcome(job_id, fence, Verdict.RELEASED))
+        self._looks_due.pop(0)
 
     def _hand_out(self, rows: Sequence[Row]) -> int:
         found = 0

@@ -33,7 +33,7 @@ class Finisher:
     def __init__(self, link: Link, signals: Signals, flushed: Callable[[], None]) -> None:
         self._flushed = flushed
         self.ledger = Ledger(self._wake)
-        self.in_flight = 0
+        self._batch: list[Outcome] = []
         self._link = link
         self._signals = signals
         self._woken = asyncio.Event()
@@ -45,15 +45,18 @@ class Finisher:
     @property
     def pending(self) -> int:
         """Outcomes that the database has not said yes to."""
-        return len(self.ledger.outcomes) + self.in_flight
+        return len(self.ledger.outcomes) + len(self._batch)
+
+    def holds(self) -> set[str]:
+        """The jobs of those outcomes."""
+        return {outcome.job_id for outcome in (*self.ledger.outcomes, *self._batch)}
 
     async def run(self) -> None:
         """Flush until `stop`, then once more until nothing is left."""
         while not (self._stopping and not self.pending and not self.ledger.has_reports()):
             if not self.ledger.outcomes:
                 await self._rest()
-            batch = self.ledger.take_outcomes(BATCH)
-            self.in_flight = len(batch)
+            batch = self._batch = self.ledger.take_outcomes(BATCH)
             try:
                 if self._promotion_due and not self._stopping:
                     await self._promote()
@@ -61,7 +64,7 @@ class Finisher:
                 if batch:
                     await self._flush(batch)
             finally:
-                self.in_flight = 0
+                self._batch = []
                 self._flushed()
 
     def stop(self) -> None:

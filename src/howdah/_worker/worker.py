@@ -138,7 +138,14 @@ class Worker:
             queues=weights(self._app, self._settings),
             hears=lambda: self.listener.works,
             lost=self._lose_lease,
+            holds=self._holds,
         )
+
+    def _holds(self) -> set[str]:
+        """Every job that this process knows it has claimed and not yet told the outcome of."""
+        executor = self.executor
+        waiting = {job.id for job in executor.slots.waiting}
+        return waiting | set(executor.running) | self.finisher.holds()
 
     async def _watch(self, finishing: asyncio.Task[None]) -> None:
         """Fail with the finisher: without it nothing that runs here could be told."""
