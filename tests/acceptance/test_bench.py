@@ -140,9 +140,7 @@ def test_a_report_for_people_names_both_sides(url: str) -> None:
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
 
     assert "" == ended.stderr
-    assert {"Howdah", "bare driver", "jobs a second", "ratio"} <= {
-        said for said in ("Howdah", "bare driver", "jobs a second", "ratio") if said in ended.stdout
-    }
+    assert [] == [said for said in ("Howdah", "bare driver", "ratio") if said not in ended.stdout]
 
 
 def test_a_benchmark_that_is_terminated_takes_its_worker_and_schema_with_it(
