@@ -126,7 +126,7 @@ class Executor:
                 running.timer.cancel()
 
     def stop(self, running: Running, why: str) -> None:
-        """Ask a handler to stop: `cancelled`, `expired`, `lost` or `shutdown`."""
+        """Ask a handler to stop: `cancelled`, `expired`, `lost`, `unreachable` or `shutdown`."""
         if running.stop is not None and why != "lost":
             return
         running.stop = why
@@ -210,7 +210,7 @@ class Executor:
             case "cancelled":
                 entry = failure.plain_entry("Cancelled", "it was asked to stop and did", job)
                 return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)
-            case "shutdown":
+            case "shutdown" | "unreachable":
                 return Outcome(job.id, job.fence, Verdict.RELEASED)
             case _:
                 return None

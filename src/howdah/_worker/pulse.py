@@ -55,13 +55,13 @@ class Pulse:
                 leased, cancelled = await self._link.run(jobs.requests(self._worker_id))
             except DatabaseError:
                 if time.monotonic() - answered > self._lease:
-                    self._drop_everything()
+                    self._give_everything_back()
                 await self._link.pause()
                 continue
             answered = asked
             if not leased:
                 self._signals.post(LeaseLost(self._worker_id))
-                self._drop_everything()
+                self._stop_all("lost")
                 self._lost()
                 return
             for job_id, fence in cancelled:
@@ -78,10 +78,22 @@ class Pulse:
         """
         slots = self._executor.slots
         if slots.waiting and slots.done == self._done:
-            for job in slots.take_waiting():
-                self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
+            self._release_unbegun()
         self._done = slots.done
 
-    def _drop_everything(self) -> None:
+    def _release_unbegun(self) -> None:
+        for job in self._executor.slots.take_waiting():
+            self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
+
+    def _give_everything_back(self) -> None:
+        """Stop what runs, and tell that it is given back as soon as somebody hears it.
+
+        The claims may still be ours, as when the database was away from everybody: then nobody
+        else would ever give them back. If they are not, what we tell is refused.
+        """
+        self._release_unbegun()
+        self._stop_all("unreachable")
+
+    def _stop_all(self, why: str) -> None:
         for running in list(self._executor.running.values()):
-            self._executor.stop(running, "lost")
+            self._executor.stop(running, why)

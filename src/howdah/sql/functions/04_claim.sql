@@ -52,10 +52,6 @@ DECLARE
     v_rows  int;
     v_lane  record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker) THEN
-        RAISE EXCEPTION 'worker % cannot claim: its lease ran out and its jobs were given back', p_worker
-            USING ERRCODE = 'HW007';
-    END IF;
     FOR v_lane IN
         SELECT l.queue, l.priority,
                coalesce(h.pos_xid, '0'::xid8) AS pos_xid,
@@ -143,5 +139,16 @@ BEGIN
         v_left := v_left - (v_rows - 1);
         EXIT WHEN v_left <= 0;
     END LOOP;
+    -- A release of this worker that is under way sees nothing of what was just claimed. It either
+    -- waits for this lock, and then does; or it came first, and then nothing is claimed.
+    IF v_left < p_limit THEN
+        PERFORM FROM howdah.worker AS w WHERE w.id = p_worker FOR KEY SHARE;
+    ELSE
+        PERFORM FROM howdah.worker AS w WHERE w.id = p_worker;
+    END IF;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'worker % cannot claim: its lease ran out and its jobs were given back', p_worker
+            USING ERRCODE = 'HW007';
+    END IF;
 END
 $$;

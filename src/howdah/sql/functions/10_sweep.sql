@@ -76,6 +76,8 @@ $$;
 --
 -- Releases the workers whose lease has run out. The look and the write are one: the worker's row
 -- is locked and its beat read again under the lock, so a beat that arrives first wins.
+-- Nobody can beat while the server is away, so its start counts as a beat of all: an outage longer
+-- than a lease must not make every worker a dead one.
 -- Safe on every worker at once.
 CREATE OR REPLACE FUNCTION howdah.sweep(p_crash_limit int)
 RETURNS TABLE (workers bigint, jobs bigint)
@@ -89,7 +91,7 @@ DECLARE
 BEGIN
     FOR v_worker IN
         SELECT w.id FROM howdah.worker AS w
-        WHERE w.beat_at + w.lease < howdah.now()
+        WHERE greatest(w.beat_at, pg_postmaster_start_time()) + w.lease < howdah.now()
         ORDER BY w.id
         FOR UPDATE SKIP LOCKED
     LOOP
