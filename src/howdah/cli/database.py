@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from howdah._db import migrate, session
+from howdah._db import faults, migrate, session
 from howdah._db.query import Runner
 from howdah._db.runners.psycopg import PsycopgRunner
 from howdah.cli.target import Target
@@ -20,7 +20,9 @@ def opened(target: Target) -> Iterator[Runner]:
     """
     connection, found = session.connect_blocking(target.url, target.schema, name="howdah cli")
     try:
-        migrate.check_found(migrate.found_migration(connection, target.schema), target.schema)
+        with faults.translated(target.schema):
+            number = migrate.found_migration(connection, target.schema)
+        migrate.check_found(number, target.schema)
         yield PsycopgRunner(connection, target.schema, prepare=False if found.is_pooled else None)
     finally:
         connection.close()

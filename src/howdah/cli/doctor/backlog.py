@@ -1,0 +1,94 @@
+"""Checks of the jobs: is one stuck, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from howdah._db import doctor as questions
+from howdah._db import worker as workers
+from howdah._db.doctor import Backlog
+from howdah._db.query import Runner
+from howdah.cli.doctor.finding import Finding, fail, ok, warn
+from howdah.cli.output import span
+
+if TYPE_CHECKING:
+    from howdah.client import Howdah
+
+# The promoter looks at least once a second.
+DUE_FOR = 30.0
+
+
+def check(runner: Runner, app: Howdah | None, *, patience: float) -> Iterator[Finding]:
+    """Look for jobs that do not move."""
+    alive = [one for one in runner.run(workers.workers()) if one.beat_ago <= one.lease]
+    yield _workers(len(alive))
+    yield _orphans(runner, anybody=bool(alive))
+    yield _overdue(runner)
+    stuck = runner.run(questions.backlog(seconds=patience))
+    if not stuck:
+        yield ok("queues", f"no job has been ready for more than {span(patience)}")
+    for one in stuck:
+        yield _ready(one)
+    if app is not None:
+        yield _tasks(runner, app)
+
+
+def _workers(alive: int) -> Finding:
+    if alive:
+        return ok("workers", f"{alive} alive")
+    return warn("workers", "none is alive", "start one: `howdah worker module:app`")
+
+
+def _orphans(runner: Runner, *, anybody: bool) -> Finding:
+    count, seconds = runner.run(questions.orphans())
+    if not count:
+        return ok("active jobs", "each is held by a worker that is alive")
+    since = f" for {span(seconds)}" if seconds is not None and seconds > 0 else ""
+    says = f"{_jobs(count)} held by workers that are dead{since}"
+    if anybody:
+        return warn("active jobs", says, "a live worker gives them back within seconds; look again")
+    return fail("active jobs", says, "start a worker: the first one gives them back")
+
+
+def _overdue(runner: Runner) -> Finding:
+    count, seconds = runner.run(questions.overdue(seconds=DUE_FOR))
+    if not count:
+        return ok("delayed jobs", "none is overdue")
+    return fail(
+        "delayed jobs",
+        f"{_jobs(count)} should have been made ready, the first {span(seconds or 0)} ago",
+        "a worker does that: start one, or see its log for pass.failed",
+    )
+
+
+def _ready(one: Backlog) -> Finding:
+    says = f"{one.queue}: {_jobs(one.jobs)} ready, the oldest for {span(one.oldest)}"
+    if one.is_served:
+        return warn("queues", says, "its workers do not keep up: add --processes or --concurrency")
+    return fail(
+        "queues",
+        f"{says}; no live worker serves this queue",
+        f"start `howdah worker module:app --queues {one.queue}`, or name it in --queues",
+    )
+
+
+def _tasks(runner: Runner, app: Howdah) -> Finding:
+    unknown = {
+        name: count
+        for name, count in runner.run(questions.tasks()).items()
+        if name not in app.tasks
+    }
+    if not unknown:
+        return ok("tasks", "every live job asks for a task of this app")
+    said = ", ".join(f"{name} ({count})" for name, count in unknown.items())
+    return warn(
+        "tasks",
+        f"jobs ask for tasks that this app does not have: {said}",
+        "a module that is not imported, a task that was renamed, or another app's jobs; cancel"
+        " what is left over: `howdah jobs cancel --task NAME`",
+    )
+
+
+def _jobs(count: int) -> str:
+    return "1 job is" if count == 1 else f"{count:,} jobs are"
