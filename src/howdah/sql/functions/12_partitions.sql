@@ -17,7 +17,9 @@ BEGIN
     IF to_regclass(format('%I.%I', v_schema, v_name)) IS NOT NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('LOCK TABLE %I.%I IN SHARE UPDATE EXCLUSIVE MODE', v_schema, p_parent);
+    -- Readers included. One that is planning sees the partitions of before, waits for the default
+    -- one, and then looks with a snapshot of after: the rows that moved would be nowhere.
+    EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS EXCLUSIVE MODE', v_schema, p_parent);
     IF to_regclass(format('%I.%I', v_schema, v_name)) IS NOT NULL THEN
         RETURN false;
     END IF;
