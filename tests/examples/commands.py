@@ -49,8 +49,10 @@ def _unknown_word(group: Any, words: list[str]) -> str | None:
         group = group.load()
     if words and hasattr(group, "commands") and not words[0].startswith("-"):
         found = group.commands.get(words[0])
-        return f"there is no command {words[0]!r}" if found is None else _unknown_word(
-            found, words[1:]
+        return (
+            f"there is no command {words[0]!r}"
+            if found is None
+            else _unknown_word(found, words[1:])
         )
     known = {"--help", "--debug", *(name for it in group.params for name in it.opts)}
     given = (word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word))

@@ -101,29 +101,36 @@ class Snippets:
         where = f"{self._path.name}:{block.line + statement.lineno - 1}"
         expected = _FAILS.fullmatch(claim)
         output = io.StringIO()
+        failure: Exception | None = None
         try:
             with redirect_stdout(output):
                 await _execute(code, self.names)
         except Exception as error:
-            assert expected, f"{where}: {type(error).__name__}: {error}"
-            assert expected[1] == type(error).__name__, f"{where}: {error!r}"
-            _compare(where, expected[2], str(error))
-        else:
-            assert not expected, f"{where}: it was to fail with {claim}"
-            if claim:
-                _compare(where, claim, output.getvalue())
+            failure = error
+        if expected:
+            assert failure, f"{where}: it was to fail with {claim}"
+            assert expected[1] == type(failure).__name__, f"{where}: {failure!r}"
+            _compare(where, expected[2], str(failure))
+        elif failure:
+            raise AssertionError(f"{where}: {type(failure).__name__}: {failure}") from failure
+        elif claim:
+            _compare(where, claim, output.getvalue())
 
     def _run_sql(self, block: Block) -> None:
         where = f"{self._path.name}:{block.line}"
         expected = _SQL_FAILS.search(block.text)
+        failure: psycopg.Error | None = None
         with psycopg.connect(self._url, autocommit=True) as connection:
             try:
                 connection.execute(block.text.encode())
             except psycopg.Error as error:
-                assert expected, f"{where}: {error}"
-                _compare(where, expected[1].replace("\n--", ""), error.diag.message_primary or "")
-            else:
-                assert not expected, f"{where}: it was to fail with {expected and expected[1]}"
+                failure = error
+        if expected:
+            assert failure, f"{where}: it was to fail with {expected[1]}"
+            said = failure.diag.message_primary or str(failure)
+            _compare(where, expected[1].replace("\n--", ""), said)
+        elif failure:
+            raise AssertionError(f"{where}: {failure}") from failure
 
 
 def _statements(block: Block) -> Iterator[tuple[ast.stmt, str]]:
