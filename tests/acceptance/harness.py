@@ -196,6 +196,13 @@ class Station:
         """Run SQL; `howdah.` stands for this schema."""
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self.url, autocommit=True)
+        try:
+            return self.sql_on(self._connection, text, *params)
+        except psycopg.OperationalError:
+            # Only a connection that a killed server left behind is given another try.
+            if not self._connection.closed:
+                raise
+        self._connection = psycopg.connect(self.url, autocommit=True)
         return self.sql_on(self._connection, text, *params)
 
     def sql_on(
@@ -237,6 +244,10 @@ class Station:
         """A job's state."""
         return str(self.job(job_id)["state"])
 
+    def has_jobs(self) -> bool:
+        """Whether any job is not over."""
+        return bool(self.sql("SELECT 1 FROM howdah.job AS j LIMIT 1"))
+
     def counts(self) -> dict[str, int]:
         """How many jobs stand in each state."""
         return dict(self.sql("SELECT state, count(*) FROM howdah.jobs AS v GROUP BY 1 ORDER BY 1"))
@@ -246,6 +257,12 @@ class Station:
     ) -> T:
         """As `until`; the failure shows how things stand."""
         return until(fact, seconds=seconds, what=lambda: f"{what}\n{self.report()}")
+
+    def until_quiet(
+        self, fact: Callable[[], T], *, seconds: float = 30.0, what: str = "it never came"
+    ) -> T:
+        """As `until`, for when there is no database to ask how things stand."""
+        return until(fact, seconds=seconds, what=lambda: f"{what}\n{self.told_and_written()}")
 
     def until_over(self, *jobs: UUID, seconds: float = 30.0) -> None:
         """Wait until these jobs, or all, are over."""
@@ -258,7 +275,7 @@ class Station:
                 )
             return
         self.until(
-            lambda: not self.sql("SELECT 1 FROM howdah.job AS j LIMIT 1"),
+            lambda: not self.has_jobs(),
             seconds=seconds,
             what="some jobs are not over",
         )
@@ -276,12 +293,17 @@ class Station:
         """How things stand, for a failure."""
         live = self.sql("SELECT to_jsonb(j) FROM howdah.job AS j LIMIT 5")
         workers = self.sql("SELECT to_jsonb(w) - 'queues' FROM howdah.worker AS w")
-        lines: list[str] = [
+        lines = [
             f"jobs: {self.counts()}",
             *(f"live: {row[0]}" for row in live),
             *(f"worker: {row[0]}" for row in workers),
-            *(f"told: {entry}" for entry in self.ledger.entries("signal")[-40:]),
+            self.told_and_written(),
         ]
+        return "\n".join(lines)
+
+    def told_and_written(self) -> str:
+        """What the processes told and wrote."""
+        lines = [f"told: {entry}" for entry in self.ledger.entries("signal")[-40:]]
         for worker in self.workers:
             lines.append(f"--- {worker.output.name} of {worker.pid}")
             lines.append(worker.output.read_text(errors="replace")[-3000:])

@@ -1,0 +1,93 @@
+"""All of Postgres is killed and started again while jobs are sent and run."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from howdah._worker.settings import WorkerSettings
+from tests.acceptance.harness import Station
+from tests.chaos.server import Server
+from tests.chaos.storm import Tally, tally
+
+SETTINGS = WorkerSettings(concurrency=10, processes=2, crash_limit=1000)
+
+
+def test_no_acknowledged_send_is_lost_when_postgres_is_killed(
+    server: Server, outpost: Station, seed: int
+) -> None:
+    found = storm(server, outpost, seed, jobs=600, kills=3)
+
+    assert_clean(found, 600)
+
+
+@pytest.mark.chaos
+def test_5000_jobs_survive_10_kills_of_postgres(
+    server: Server, outpost: Station, seed: int
+) -> None:
+    found = storm(server, outpost, seed, jobs=5_000, kills=10)
+
+    assert_clean(found, 5_000)
+
+
+def test_an_outage_longer_than_the_lease_makes_no_worker_a_dead_one(
+    server: Server, outpost: Station
+) -> None:
+    lease = 1.0
+    gate = outpost.folder / "gate"
+    worker = outpost.work(WorkerSettings(lease=lease, concurrency=2))
+    # The slots are full, so that the worker has no reason to claim either.
+    jobs = [outpost.send("wait_for", gate=str(gate)) for _ in range(2)]
+    for job in jobs:
+        outpost.until_running(job)
+
+    server.kill()
+    gone_at = time.monotonic()
+    outpost.until_quiet(lambda: 2 == outpost.ledger.count("stopped"))
+    outpost.until_quiet(lambda: time.monotonic() - gone_at > 3 * lease)
+    server.start()
+    for job in jobs:
+        outpost.until_running(job, run=2)
+    gate.touch()
+    outpost.until_over()
+
+    assert [] == outpost.told("WorkersSwept")
+    assert {"completed": 2} == outpost.counts()
+    assert {(1, 0)} == {
+        (outpost.job(job)["attempt"], outpost.job(job)["crash_count"]) for job in jobs
+    }
+    assert 1 == len(outpost.told("WorkerStarted"))
+    assert worker.is_running
+
+
+def storm(server: Server, station: Station, seed: int, *, jobs: int, kills: int) -> Tally:
+    """Kill the server so often while jobs are sent and run; workers and producers stay."""
+    dice = random.Random(seed)
+    station.sql("CREATE TABLE howdah.effect (job uuid, fence bigint)")
+    workers = [station.work(SETTINGS) for _ in range(2)]
+    half = jobs // 2
+    producers = [
+        station.run("-m", "tests.chaos.produce", "0", str(half), "async"),
+        station.run("-m", "tests.chaos.produce", str(half), str(jobs - half), "sync"),
+    ]
+    for kill in range(1, kills + 1):
+        share = jobs * kill // (kills + 1)
+        station.until_quiet(lambda share=share: station.ledger.count("acked") >= share, seconds=120)
+        time.sleep(dice.uniform(0, 0.2))  # so that no kill meets the same moment
+        server.kill()
+        server.start()
+    assert [0, 0] == [one.process.wait(120) for one in producers], station.report()
+    station.until_over(seconds=120)
+    assert 4 == len(station.told("WorkerStarted")), "a worker had to be started again"
+    assert all(worker.is_running for worker in workers)
+    found = tally(station)
+    print(f"seed {seed}: {kills} kills of the server, {found}")
+    return found
+
+
+def assert_clean(found: Tally, jobs: int) -> None:
+    """Nothing lost, nothing stored twice, no effect repeated."""
+    assert jobs == found.acked
+    assert {0} == {found.lost, found.unasked, found.doubled, found.repeated, found.missing}
