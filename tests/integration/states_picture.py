@@ -1,4 +1,4 @@
-"""Draws the picture in docs/states.md from the table of transitions; scripts/docs-states runs it."""
+"""Draws the picture in docs/states.md from the table of transitions, for scripts/docs-states."""
 
 from __future__ import annotations
 
