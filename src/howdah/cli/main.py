@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -49,6 +48,9 @@ def command() -> Any:
 
 def _say_version(asked: bool) -> None:
     if asked:
+        # Nobody else needs it, and it takes as long to import as the rest of this file.
+        from importlib.metadata import version
+
         typer.echo(f"howdah {version('howdah')}")
         raise typer.Exit
 

@@ -93,13 +93,23 @@ def find_app(reference: str | None) -> tuple[str, Howdah]:
         UsageError: Nobody says which.
         ConfigError: It cannot be imported.
     """
+    found = named_app(reference)
+    return found, load_app(found)
+
+
+def named_app(reference: str | None) -> str:
+    """Find which app is meant, without importing it.
+
+    Raises:
+        UsageError: Nobody says which.
+    """
     found = reference or _said(APP_VARIABLE, "app")
     if not found:
         raise UsageError(
             "which app? name it as `module:attribute`, set HOWDAH_APP, or write"
             ' app = "module:attribute" under [tool.howdah] in pyproject.toml'
         )
-    return found, load_app(found)
+    return found
 
 
 def load_app(reference: str) -> Howdah:
@@ -120,10 +130,22 @@ def load_app(reference: str) -> Howdah:
     except HowdahError:
         raise
     except Exception as error:
-        traceback.print_exception(error)
+        _show_own_frames(error)
         raise ConfigError(
             f"cannot import {reference!r}: its code raised {type(error).__name__}; see above"
         ) from error
+
+
+def _show_own_frames(error: Exception) -> None:
+    """Print the traceback without the frames that lead into the user's module."""
+    shown = traceback.TracebackException.from_exception(error)
+    while shown.stack and _is_loading(shown.stack[0].filename):
+        shown.stack.pop(0)
+    sys.stderr.write("".join(shown.format()))
+
+
+def _is_loading(filename: str) -> bool:
+    return "importlib" in filename or Path(filename).is_relative_to(Path(__file__).parents[1])
 
 
 def _said(variable: str, key: str) -> str | None:
