@@ -22,12 +22,20 @@ DECLARE
     v_cancelled text;
     v_lane      record;
 BEGIN
-    SELECT string_agg(j.id::text, ',') INTO v_cancelled
-    FROM unnest(p_ids, p_fences, p_errors) AS o (id, fence, error)
-    JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
-    CROSS JOIN LATERAL howdah.finish(ARRAY[o.id], ARRAY[o.fence], ARRAY['cancelled'],
-                                     ARRAY[NULL]::text[], ARRAY[o.error]) AS f
-    WHERE j.state = 'active' AND j.cancel_requested_at IS NOT NULL AND f.applied = 1;
+    -- Locked before it is asked who is to stop. A cancel that commits between that look and the
+    -- write would keep the write off, and the job active with nobody running it.
+    WITH held AS MATERIALIZED (
+        SELECT j.id, j.fence, j.cancel_requested_at, o.error
+        FROM unnest(p_ids, p_fences, p_errors) AS o (id, fence, error)
+        JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
+        WHERE j.state = 'active'
+        ORDER BY j.id
+        FOR UPDATE OF j)
+    SELECT string_agg(h.id::text, ',') INTO v_cancelled
+    FROM held AS h
+    CROSS JOIN LATERAL howdah.finish(ARRAY[h.id], ARRAY[h.fence], ARRAY['cancelled'],
+                                     ARRAY[NULL]::text[], ARRAY[h.error]) AS f
+    WHERE h.cancel_requested_at IS NOT NULL AND f.applied = 1;
 
     -- One wake for each lane, not one for each job.
     FOR v_lane IN

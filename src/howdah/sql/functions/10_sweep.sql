@@ -23,6 +23,11 @@ DECLARE
     v_lane   record;
 BEGIN
     DELETE FROM howdah.worker AS w WHERE w.id = p_worker;
+    -- A cancel that is under way commits before the look at who is to stop, or waits for the end.
+    PERFORM FROM howdah.job AS j
+    WHERE j.worker_id = p_worker AND j.state = 'active'
+    ORDER BY j.id
+    FOR UPDATE;
     UPDATE howdah.job AS j
     SET crash_count = j.crash_count + 1
     WHERE j.worker_id = p_worker AND j.state = 'active'
