@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import psycopg_pool
 
-from howdah import Context, Howdah, Retry
+from howdah import Cancel, Context, Howdah, Retry
 from howdah._db.statements import quote_name
 from howdah.errors import JobLostError
 from tests.acceptance.ledger import note
@@ -123,7 +123,7 @@ def wait_in_thread(ctx: Context, gate: str) -> str:
     while not Path(gate).exists():
         if ctx.is_cancelled:
             note("stopped", job=str(ctx.job_id), fence=ctx.fence)
-            return "stopped"
+            raise Cancel("it was asked to stop")
         time.sleep(0.01)
     _done(ctx)
     return "gate"

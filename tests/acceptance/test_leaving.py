@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import signal
+import time
+from uuid import UUID
 
 import pytest
 
 from howdah._worker.settings import WorkerSettings
-from tests.acceptance.harness import Station
+from tests.acceptance.harness import FINAL, Station
 
 
 def test_a_first_sigterm_lets_what_runs_finish_and_claims_nothing_more(station: Station) -> None:
     gate = station.folder / "gate"
-    worker = station.work(WorkerSettings(concurrency=2))
+    worker = station.work(WorkerSettings(concurrency=3))
     running = [station.send("wait_for", gate=str(gate)) for _ in range(2)]
     for job in running:
         station.until_running(job)
-    waiting = station.send("tick", n=1)
 
     worker.send(signal.SIGTERM)
-    later = station.send("tick", n=2)
+    later = station.until(lambda: send_one_that_stays(station))
     gate.touch()
     code = worker.process.wait(10)
 
     assert 0 == code
     assert ["completed", "completed"] == [station.state(job) for job in running]
-    assert [("created", 0)] * 2 == [
-        (job["state"], job["attempt"]) for job in map(station.job, (waiting, later))
-    ]
+    assert ("created", 0) == (station.state(later), station.job(later)["attempt"])
+    assert [] == station.sql("SELECT id FROM howdah.worker AS w")
+
+
+def send_one_that_stays(station: Station) -> UUID | None:
+    """Send a job, and return it when it is still unclaimed after a second."""
+    job = station.send("tick", n=1)
+    sent_at = time.monotonic()
+    station.until(lambda: station.state(job) in FINAL or time.monotonic() - sent_at > 1)
+    return job if station.state(job) == "created" else None
 
 
 @pytest.mark.parametrize(
@@ -65,10 +73,9 @@ def test_a_second_sigterm_gives_back_now(station: Station) -> None:
     station.until_running(job)
 
     worker.send(signal.SIGTERM)
-    later = station.send("tick", n=1)
-    station.work()
-    station.until_over(later)
+    station.until(lambda: send_one_that_stays(station))
     is_waiting_for_its_handler = worker.is_running and station.state(job) == "active"
+    station.work()
     worker.send(signal.SIGTERM)
     second = station.until_running(job, run=2, seconds=5)
     code = worker.process.wait(10)

@@ -1,0 +1,226 @@
+"""`howdah jobs`: what is listed, shown, sent, cancelled and run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.cli.program import Program
+from tests.acceptance.harness import until
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+WITH_APP = ("--app", "shop:app")
+
+
+def sent(program: Program, *words: object) -> str:
+    """Send a job of the app, and return its id."""
+    done = program.run("jobs", "send", *words, *WITH_APP, "--json")
+    assert 0 == done.code, done.err
+    job_id: str = done.json["id"]
+    return job_id
+
+
+def shown(program: Program, job_id: str) -> dict[str, Any]:
+    """All about a job."""
+    found: dict[str, Any] = program.run("jobs", "show", job_id, "--json").json
+    return found
+
+
+def test_jobs_are_listed_newest_first(program: Program) -> None:
+    first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
+
+    listed = program.run("jobs", "list", "--json").json
+
+    assert [second, first] == [job["id"] for job in listed]
+
+
+def test_a_page_ends_with_where_the_next_begins(program: Program) -> None:
+    first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
+
+    page = program.run("jobs", "list", "--limit", "1")
+    rest = program.run("jobs", "list", "--before", second, "--json").json
+
+    assert f"--before {second}" in page.out
+    assert [first] == [job["id"] for job in rest]
+
+
+def test_filters_are_held_to_together(program: Program) -> None:
+    wanted = sent(program, "welcome", "email=a@x.org", "--key", "k")
+    sent(program, "welcome", "email=a@x.org")
+    sent(program, "broken", "n=1", "--key", "k")
+
+    listed = program.run(
+        "jobs", "list", "--queue", "mail", "--key", "k", "--state", "created", "--json"
+    ).json
+
+    assert [wanted] == [job["id"] for job in listed]
+
+
+def test_a_state_that_does_not_exist_is_a_usage_error(program: Program) -> None:
+    refused = program.run("jobs", "list", "--state", "done")
+
+    assert 2 == refused.code
+    assert "completed" in refused.err
+
+
+def test_a_failed_job_is_shown_with_traceback_log_and_progress(program: Program) -> None:
+    job = sent(program, "broken", "n=7")
+    program.start("worker", "shop:app").wait_for("job.failed")
+    until(lambda: shown(program, job)["log"])
+
+    text = program.run("jobs", "show", job).out
+
+    for part in ('"n": 7', "RuntimeError", "Traceback", "about to break n=7", "50% - half way"):
+        assert part in text
+
+
+def test_what_a_terminal_would_obey_is_stripped_from_data(program: Program) -> None:
+    job = sent(program, "broken", "n=7")
+    program.start("worker", "shop:app").wait_for("job.failed")
+
+    for done in (program.run("jobs", "show", job), program.run("jobs", "list")):
+        assert "boom" in done.out
+        assert not {"\x1b", "\x07"} & set(done.out)
+
+
+def test_a_job_that_does_not_exist_is_one_line_and_exit_code_1(program: Program) -> None:
+    job = uuid4()
+
+    refused = program.run("jobs", "show", job)
+
+    assert 1 == refused.code
+    (line,) = refused.err.splitlines()
+    assert line.startswith(f"error: there is no job {job}")
+
+
+def test_arguments_are_checked_by_the_task(program: Program) -> None:
+    refused = program.run("jobs", "send", "welcome", "mail=a@x.org", *WITH_APP)
+
+    assert 1 == refused.code
+    assert "email is missing" in refused.err
+    assert [] == program.run("jobs", "list", "--json").json
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text_where_the_task_wants_one(
+    program: Program,
+) -> None:
+    job = sent(program, "welcome", "email=a@x.org", "zip=12345")
+
+    assert {"email": "a@x.org", "zip": "12345"} == shown(program, job)["args"]
+
+
+def test_options_travel_with_the_job(program: Program) -> None:
+    options = ("--delay", "10m", "--priority", "3", "--key", "k", "--tag", "a", "--tag", "b")
+
+    job = shown(program, sent(program, "welcome", "email=a@x.org", *options))
+
+    assert ("mail", 3, "k", ["a", "b"]) == (job["queue"], job["priority"], job["key"], job["tags"])
+    assert job["start_after"] > job["created_at"]
+
+
+def test_a_second_send_of_a_key_says_that_it_was_there(program: Program) -> None:
+    first = sent(program, "welcome", "email=a@x.org", "--key", "k")
+
+    again = program.run("jobs", "send", "welcome", "email=a@x.org", "--key", "k", *WITH_APP)
+
+    assert f"{first} (it was there already)" == again.out.strip()
+
+
+def test_without_an_app_a_job_is_stored_as_it_is_said(program: Program) -> None:
+    program.run("jobs", "send", "anything", '{"a": [1, null]}', "--queue", "other")
+
+    (job,) = program.run("jobs", "list", "--json").json
+
+    assert ("other", "anything", {"a": [1, None]}) == (job["queue"], job["task"], job["args"])
+
+
+def test_arguments_may_come_from_standard_input(program: Program) -> None:
+    program.run("jobs", "send", "anything", "-", stdin='{"a": 1}')
+
+    assert [{"a": 1}] == [job["args"] for job in program.run("jobs", "list", "--json").json]
+
+
+def test_a_waiting_job_is_cancelled_and_a_finished_one_is_not(program: Program) -> None:
+    job = sent(program, "welcome", "email=a@x.org")
+
+    first = program.run("jobs", "cancel", job, "--reason", "enough")
+    second = program.run("jobs", "cancel", job)
+
+    assert (0, "cancelled 1 job") == (first.code, first.out.strip())
+    assert (1, "enough") == (second.code, shown(program, job)["cancel_reason"])
+    assert f"error: cannot cancel job {job}: it is cancelled" in second.err
+
+
+def test_nobody_is_asked_where_nobody_can_answer(program: Program) -> None:
+    job = sent(program, "welcome", "email=a@x.org")
+
+    refused = program.run("jobs", "cancel", "--queue", "mail")
+
+    assert 1 == refused.code
+    assert "give --yes" in refused.err
+    assert "created" == shown(program, job)["state"]
+
+
+def test_more_jobs_than_a_batch_are_cancelled_and_run_again(program: Program, sql: Sql) -> None:
+    sql("SELECT howdah.send('bulk', 'anything') FROM generate_series(1, 450)")
+    kept = sent(program, "welcome", "email=a@x.org")
+
+    cancelled = program.run("jobs", "cancel", "--queue", "bulk", "--yes", "--json").json
+    again = program.run("jobs", "retry", "--queue", "bulk", "--state", "cancelled", "--yes")
+
+    assert (450, {}) == (cancelled["done"], cancelled["refused"])
+    assert "retried 450 jobs" == again.out.strip()
+    assert "created" == shown(program, kept)["state"]
+
+
+def test_a_job_whose_key_is_taken_does_not_keep_the_others_from_running_again(
+    program: Program, sql: Sql
+) -> None:
+    sql("SELECT howdah.send('bulk', 'anything') FROM generate_series(1, 5)")
+    loser = sql("""SELECT howdah.send('bulk', 'anything', '{}', '{"key": "k"}')""")[0][0]
+    program.run("jobs", "cancel", "--queue", "bulk", "--yes")
+    sql("""SELECT howdah.send('bulk', 'anything', '{}', '{"key": "k"}')""")
+
+    again = program.run("jobs", "retry", "--state", "cancelled", "--yes", "--json")
+
+    assert (1, 5) == (again.code, again.json["done"])
+    assert [str(loser)] == list(again.json["refused"])
+
+
+def test_a_retry_by_filter_takes_what_failed_and_nothing_else(program: Program) -> None:
+    job = sent(program, "welcome", "email=a@x.org")
+    program.run("jobs", "cancel", job)
+
+    done = program.run("jobs", "retry", "--task", "welcome", "--yes")
+
+    assert "nothing to retry" == done.out.strip()
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_all_jobs_at_once_must_be_asked_for_by_a_filter(program: Program, verb: str) -> None:
+    refused = program.run("jobs", verb, "--yes")
+
+    assert 1 == refused.code
+    assert "which jobs?" in refused.err
+
+
+def test_a_suspended_job_runs_again_when_it_is_resumed(program: Program) -> None:
+    job = sent(program, "sleeper")
+    program.start("worker", "shop:app")
+    until(lambda: shown(program, job)["state"] == "waiting")
+
+    program.run("jobs", "resume", job)
+
+    until(lambda: shown(program, job)["state"] == "completed")
+
+
+def test_queues_say_what_stands_in_them_and_who_serves_them(program: Program) -> None:
+    sent(program, "welcome", "email=a@x.org")
+    sent(program, "welcome", "email=a@x.org", "--delay", "1h")
+
+    (mail,) = program.run("queues", "--json").json
+
+    assert ("mail", 1, 1, 0) == (mail["name"], mail["ready"], mail["delayed"], mail["workers"])
