@@ -28,7 +28,7 @@ BEGIN
         RETURNING queue, priority INTO v_lane;
     END IF;
     IF v_lane.queue IS NULL THEN
-        PERFORM howdah.refuse('retry', p_id, 'finished jobs and those that wait for a retry');
+        PERFORM howdah.refuse('retry', p_id, 'retry, completed, failed, expired or cancelled');
     END IF;
     PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     RETURN 'retry';
