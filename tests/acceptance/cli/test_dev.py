@@ -46,8 +46,9 @@ def test_code_that_does_not_import_is_waited_for(alone: Program) -> None:
     until(lambda: "SyntaxError; see above" in dev.text, what=lambda: dev.text)
 
     # The message comes just before it begins to watch: save until it is seen.
-    until(lambda: alone.write("shop.py", shop) or dev.log("worker.started"), what=lambda: dev.text)
+    until(lambda: alone.write("shop.py", shop) or "changed: shop.py" in dev.text)
 
+    dev.wait_for("worker.started")
     assert 0 == dev.leave(signal.SIGINT)
 
 
