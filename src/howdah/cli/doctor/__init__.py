@@ -14,15 +14,22 @@ from howdah.cli.output import STATE_STYLES, console, print_json
 from howdah.cli.target import find_target
 from howdah.telemetry.printable import lines
 
-PATIENCE = Annotated[
+Patience = Annotated[
     float,
     typer.Option("--minutes", metavar="N", min=0, help="Ready for longer is taken for stuck."),
+]
+OldTransaction = Annotated[
+    float,
+    typer.Option(
+        "--old-transaction", metavar="MINUTES", min=0, help="Open for longer holds vacuum up."
+    ),
 ]
 
 
 def doctor(
     app: AppArgument = None,
-    minutes: PATIENCE = 5.0,
+    minutes: Patience = 5.0,
+    old_transaction: OldTransaction = 5.0,
     url: Url = None,
     schema: Schema = None,
     as_json: AsJson = False,
@@ -34,7 +41,7 @@ def doctor(
     """
     target = find_target(url=url, schema=schema, app=app, load=True)
     findings = []
-    for finding in examine(target, patience=minutes * 60):
+    for finding in examine(target, patience=minutes * 60, old_transaction=old_transaction * 60):
         findings.append(finding)
         if not as_json:
             _show(finding)

@@ -13,12 +13,13 @@ from howdah.cli.target import Target
 from howdah.errors import HowdahError, PrivilegeError
 
 
-def examine(target: Target, *, patience: float) -> Iterator[Finding]:
+def examine(target: Target, *, patience: float, old_transaction: float) -> Iterator[Finding]:
     """Run every check that can be run.
 
     Args:
         target: The database, the schema, and the app where it is known.
         patience: A job that is ready for more seconds than that is taken for stuck.
+        old_transaction: A transaction that is open for more seconds than that holds vacuum up.
     """
     try:
         opened, found = session.connect_blocking(target.url, target.schema, name="howdah doctor")
@@ -45,15 +46,17 @@ def examine(target: Target, *, patience: float) -> Iterator[Finding]:
             "notifications",
             lambda: [connection.check_notifications(opened, runner, is_pooled=found.is_pooled)],
         )
-        yield from _of_the_schema(runner, target, patience=patience)
+        yield from _of_the_tables(runner, target, patience, old_transaction)
 
 
-def _of_the_schema(runner: PsycopgRunner, target: Target, *, patience: float) -> Iterator[Finding]:
+def _of_the_tables(
+    runner: PsycopgRunner, target: Target, patience: float, old_transaction: float
+) -> Iterator[Finding]:
     schema = target.schema
     yield from _where_allowed("partitions", lambda: upkeep.check_partitions(runner, schema))
     yield from _where_allowed("jobs", lambda: backlog.check(runner, target.app, patience=patience))
     yield from _where_allowed("vacuum", lambda: [upkeep.check_vacuum(runner, schema)])
-    yield from _where_allowed("transactions", lambda: upkeep.check_horizon(runner))
+    yield from _where_allowed("transactions", lambda: upkeep.check_horizon(runner, old_transaction))
 
 
 def _where_allowed(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
@@ -65,6 +68,7 @@ def _where_allowed(name: str, check: Callable[[], Iterable[Finding]]) -> Iterato
 
 
 def _refused(check: str, error: HowdahError) -> Finding:
-    """An error of ours says what is the case, then what to do."""
-    says, colon, advice = str(error).partition(": ")
-    return fail(check, says, advice) if colon else fail(check, says, "see the message")
+    """An error of ours says what is the case, and behind the last mark what to do."""
+    mark = "; " if "; " in str(error) else ": "
+    says, _, advice = str(error).rpartition(mark)
+    return fail(check, says or advice, advice)

@@ -11,8 +11,6 @@ from howdah.cli.doctor.finding import Finding, ok, warn
 from howdah.cli.output import span
 
 COUNTED = 10_000
-# Longer than any transaction of a web request.
-OLD_TRANSACTION = 300.0
 MANY_DEAD = 100_000
 
 
@@ -50,14 +48,14 @@ def check_vacuum(runner: Runner, schema: str) -> Finding:
     return ok("vacuum", rows)
 
 
-def check_horizon(runner: Runner) -> Iterator[Finding]:
-    """Whether something keeps dead rows from being removed."""
+def check_horizon(runner: Runner, old: float) -> Iterator[Finding]:
+    """Whether something older than `old` seconds keeps dead rows from being removed."""
     held = runner.run(questions.horizon())
-    old = [one for one in held if one.age is None or one.age > OLD_TRANSACTION]
-    if not old:
+    holders = [one for one in held if one.age is None or one.age > old]
+    if not holders:
         oldest = f"; the oldest is {span(held[0].age or 0)} old" if held else ""
         yield ok("transactions", f"none holds vacuum up{oldest}")
-    for one in old:
+    for one in holders:
         yield _holder(one)
 
 

@@ -1,0 +1,223 @@
+"""`howdah doctor`: each thing that can be wrong is found, and told from what is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah._db.statements import quote_name
+from tests.acceptance.cli.program import Program
+from tests.conftest import Clock
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+DAY = 86_400
+POOR = "howdah_test_poor"
+
+
+def findings(program: Program, *words: str) -> dict[str, dict[str, Any]]:
+    """What the doctor says, by check."""
+    found = program.run("doctor", "--json", *words).json["findings"]
+    return {finding["check"]: finding for finding in found}
+
+
+@pytest.fixture
+def poor(database_url: str, schema: str, program: Program) -> Iterator[Callable[[str], None]]:
+    """The program as a role that may only use the schema, and what grants it more."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {POOR} LOGIN".encode())
+
+        def grant(what: str) -> None:
+            statement = f"GRANT {what} TO {POOR}".replace("howdah.", f"{quote_name(schema)}.")
+            connection.execute(statement.encode())
+
+        grant(f"USAGE ON SCHEMA {quote_name(schema)}")
+        grant("SELECT ON howdah.version")
+        program.environment["HOWDAH_DATABASE_URL"] = database_url.replace(
+            "//postgres@", f"//{POOR}@"
+        )
+        yield grant
+        connection.execute(f"DROP OWNED BY {POOR}".encode())
+        connection.execute(f"DROP ROLE {POOR}".encode())
+
+
+def test_a_sound_database_with_a_worker_is_found_sound(program: Program) -> None:
+    program.start("worker", "shop:app").wait_for("worker.started")
+
+    examined = program.run("doctor", "shop:app", "--json")
+
+    assert 0 == examined.code
+    assert {"ok"} == {finding["status"] for finding in examined.json["findings"]}
+
+
+def test_each_finding_that_is_not_well_says_what_to_do(program: Program) -> None:
+    text = program.run("doctor").out
+
+    assert "warn workers        none is alive\n" in text
+    assert "start one: `howdah worker module:app`" in text
+
+
+def test_an_unreachable_database_fails_and_ends_the_examination(program: Program) -> None:
+    program.environment["HOWDAH_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+
+    examined = program.run("doctor", "--json", "--schema", "howdah")
+
+    assert 1 == examined.code
+    assert [("database", "fail")] == [
+        (finding["check"], finding["status"]) for finding in examined.json["findings"]
+    ]
+
+
+def test_a_read_only_database_fails(program: Program) -> None:
+    program.environment["PGOPTIONS"] = "-c default_transaction_read_only=on"
+
+    assert "read-only" in findings(program)["database"]["says"]
+
+
+def test_a_schema_that_is_not_there_fails_with_the_command(program: Program) -> None:
+    found = findings(program, "--schema", "not there")["schema"]
+
+    assert ("fail", "run `howdah migrate`") == (found["status"], found["advice"])
+
+
+def test_a_schema_of_a_newer_version_fails(program: Program, sql: Sql) -> None:
+    sql("INSERT INTO howdah.version (migration, name) VALUES (9999, 'later')")
+
+    assert "9999" in findings(program)["schema"]["says"]
+
+
+def test_what_a_role_lacks_is_listed(program: Program, poor: Callable[[str], None]) -> None:
+    found = findings(program)
+
+    assert ("fail", "fail") == (found["may send"]["status"], found["may work"]["status"])
+    assert "EXECUTE on" in found["may send"]["says"]
+
+
+def test_a_role_that_has_just_what_a_send_needs_can_send(
+    program: Program, poor: Callable[[str], None]
+) -> None:
+    poor("SELECT, INSERT, DELETE ON howdah.job")
+    poor("SELECT, INSERT ON howdah.lane")
+    poor("SELECT ON howdah.archive")
+    for function in (
+        "send(text, text, jsonb, jsonb)",
+        "send_receipt(text, text, jsonb, jsonb)",
+        "check_options(jsonb)",
+        "now()",
+        "uuid7()",
+        "wake(text, smallint)",
+        "channel()",
+        "idle_lock(text)",
+    ):
+        poor(f"EXECUTE ON FUNCTION howdah.{function}")
+
+    sent = program.run("jobs", "send", "welcome", "email=a@x.org", "--priority", "1")
+    found = findings(program)
+
+    assert 0 == sent.code, sent.err
+    assert ("ok", "fail") == (found["may send"]["status"], found["may work"]["status"])
+
+
+def test_a_role_that_owns_nothing_cannot_keep_house(
+    program: Program, poor: Callable[[str], None], schema: str
+) -> None:
+    poor(f"ALL ON ALL TABLES IN SCHEMA {quote_name(schema)}")
+    poor(f"EXECUTE ON ALL FUNCTIONS IN SCHEMA {quote_name(schema)}")
+
+    found = findings(program)
+
+    assert ("ok", "warn") == (found["may work"]["status"], found["may keep house"]["status"])
+
+
+def test_a_queue_that_nobody_serves_fails(program: Program, sql: Sql, clock: Clock) -> None:
+    sql("SELECT howdah.send('lonely', 'welcome')")
+    clock.advance(600)
+
+    found = findings(program)["queues"]
+
+    assert "fail" == found["status"]
+    assert "lonely: 1 job is ready, the oldest for 10 min" in found["says"]
+
+
+def test_a_job_that_has_just_been_sent_is_not_stuck(program: Program, sql: Sql) -> None:
+    sql("SELECT howdah.send('lonely', 'welcome')")
+
+    assert "ok" == findings(program)["queues"]["status"]
+
+
+def test_a_queue_whose_workers_do_not_keep_up_is_a_warning(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("SELECT howdah.send('busy', 'welcome')")
+    clock.advance(600)
+    sql("""INSERT INTO howdah.worker (lease, pid, host, concurrency, queues, version)
+           VALUES ('30 s', 1, 'elsewhere', 1, '{busy}', '0')""")
+
+    assert "warn" == findings(program)["queues"]["status"]
+
+
+def test_a_job_held_by_a_dead_worker_fails_where_nobody_can_give_it_back(
+    program: Program, sql: Sql
+) -> None:
+    sql("SELECT howdah.send('mail', 'welcome')")
+    sql("UPDATE howdah.job SET state = 'active', worker_id = 999, ready_xid = NULL")
+
+    found = findings(program)["active jobs"]
+
+    assert ("fail", True) == (found["status"], found["says"].startswith("1 job is held"))
+
+
+def test_a_delayed_job_that_nobody_makes_ready_fails(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("""SELECT howdah.send('mail', 'welcome', '{}', '{"delay": 60}')""")
+    clock.advance(600)
+
+    found = findings(program)["delayed jobs"]
+
+    assert "fail" == found["status"]
+    assert "9 min ago" in found["says"]
+
+
+def test_tasks_that_the_app_does_not_have_are_named(program: Program, sql: Sql) -> None:
+    sql("SELECT howdah.send('mail', 'forgotten')")
+
+    found = findings(program, "shop:app")["tasks"]
+
+    assert "warn" == found["status"]
+    assert "forgotten (1)" in found["says"]
+
+
+def test_days_without_a_partition_are_a_warning(program: Program, clock: Clock) -> None:
+    program.start("worker", "shop:app").wait_for("worker.started")
+    clock.advance(40 * DAY)
+
+    assert "warn" == findings(program)["partitions"]["status"]
+
+
+def test_rows_in_a_default_partition_are_a_warning(program: Program, sql: Sql) -> None:
+    sql("SELECT howdah.send('mail', 'welcome')")
+    sql("SELECT howdah.cancel(id) FROM howdah.job")
+
+    said = program.run("doctor").out
+
+    assert "1 rows stand in archive_default" in said
+
+
+def test_a_transaction_that_holds_vacuum_up_is_named(program: Program, database_url: str) -> None:
+    with psycopg.connect(database_url, application_name="forgetful") as connection:
+        connection.execute("SELECT pg_current_xact_id()")
+        pid = connection.info.backend_pid
+
+        found = findings(program, "--old-transaction", "0")["transactions"]
+
+    assert "warn" == found["status"]
+    assert f"transaction 'forgetful' (pid {pid})" in found["says"]
+
+
+def test_autovacuum_that_is_off_for_the_jobs_is_a_warning(program: Program, sql: Sql) -> None:
+    sql("ALTER TABLE howdah.job SET (autovacuum_enabled = false)")
+
+    assert "autovacuum is off" in findings(program)["vacuum"]["says"]
