@@ -223,14 +223,16 @@ class Howdah:
             return await adapt.async_runner(conn, self._schema).run(query)
         return await (await self._open_pool()).run(query, again=again)
 
-    async def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None:
+    async def run_all(
+        self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
+    ) -> None:
         """Run queries in one transaction."""
         if conn is not None:
             runner = adapt.async_runner(conn, self._schema)
             for query in queries:
                 await runner.run(query)
             return
-        await (await self._open_pool()).run_all(queries)
+        await (await self._open_pool()).run_all(queries, done=done)
 
     async def _open_pool(self) -> AsyncPool:
         if "_pool" not in self.__dict__ and not (self._url or os.environ.get(URL_VARIABLE)):

@@ -156,7 +156,7 @@ class Sync:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
         order: BulkOrder = task.bulk_order(items)
         if order.queries:
-            self.run_all(order.queries, conn=task.conn)
+            self.run_all(order.queries, conn=task.conn, done=order.done)
         return order.ids
 
     def migrate(self) -> list[str]:
@@ -169,14 +169,16 @@ class Sync:
             return adapt.runner(conn, self._schema).run(query)
         return self._pool.run(query, again=again)
 
-    def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None:
+    def run_all(
+        self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
+    ) -> None:
         """Run queries in one transaction."""
         if conn is not None:
             runner = adapt.runner(conn, self._schema)
             for query in queries:
                 runner.run(query)
             return
-        self._pool.run_all(queries)
+        self._pool.run_all(queries, done=done)
 
     def close(self) -> None:
         """Close the connections."""

@@ -42,7 +42,9 @@ class Sends(Protocol):
     async def run(
         self, query: Query[Any], /, *, conn: Any = None, again: Query[Any] | None = None
     ) -> Any: ...
-    async def run_all(self, queries: Sequence[Query[Any]], /, *, conn: Any = None) -> None: ...
+    async def run_all(
+        self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class BulkOrder:
 
     ids: JobIds
     queries: list[Query[Any]]
+    done: Query[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class Sender(Generic[P, R]):
         """
         order = self.bulk_order(items)
         if order.queries:
-            await self.task.app.run_all(order.queries, conn=self.conn)
+            await self.task.app.run_all(order.queries, conn=self.conn, done=order.done)
         return order.ids
 
     def using(
@@ -243,7 +246,7 @@ class Sender(Generic[P, R]):
             )
             for at in range(0, len(encoded), CHUNK)
         ]
-        return BulkOrder(JobIds(ids), queries)
+        return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
 
     def _encoded(self, items: list[Any]) -> list[str]:
         if not (items and isinstance(items[0], Call)):

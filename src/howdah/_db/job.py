@@ -64,8 +64,8 @@ def send_many(
     retry: str | None = None,
     expire_in: float | None = None,
     retention: float | None = None,
-) -> Query[frozenset[UUID] | None]:
-    """Store many jobs of one task. Answers None when all were new, else with the new ones."""
+) -> Query[int]:
+    """Store many new jobs of one task. Answers with how many."""
     return Query(
         "job/send_many",
         {
@@ -73,7 +73,6 @@ def send_many(
             "task": task,
             "ids": wire.array(ids),
             "args": wire.RS.join(args),
-            "count": len(ids),
             "priority": priority,
             "start_after": start_after,
             "delay": delay,
@@ -82,8 +81,13 @@ def send_many(
             "expire_in": expire_in,
             "retention": retention,
         },
-        _new_ids,
+        _scalar,
     )
+
+
+def exists(job_id: str) -> Query[bool]:
+    """Whether a job of this id was ever committed."""
+    return Query("job/exists", {"id": job_id}, _scalar)
 
 
 def get(job_id: UUID) -> Query[JobRecord | None]:
@@ -246,12 +250,6 @@ def _nothing(rows: Sequence[Row]) -> None:
 
 def _receipt(rows: Sequence[Row]) -> Receipt:
     return Receipt(UUID(rows[0][0]), rows[0][1])
-
-
-def _new_ids(rows: Sequence[Row]) -> frozenset[UUID] | None:
-    if rows[0][1] is None and rows[0][0] > 0:
-        return None
-    return frozenset(UUID(text) for text in (rows[0][1] or "").split(",") if text)
 
 
 def _applied(rows: Sequence[Row]) -> Applied:

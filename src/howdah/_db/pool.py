@@ -15,13 +15,14 @@ import psycopg_pool
 from howdah._db import faults, session
 from howdah._db.query import Query
 from howdah._db.runners.psycopg import AsyncPsycopgRunner, PsycopgRunner
-from howdah.errors import DatabaseUnreachableError
+from howdah.errors import DatabaseError, DatabaseUnreachableError
 
 T = TypeVar("T")
 
 # A query that found its connection broken is repeated for so long when that is safe.
 PATIENCE = 10.0
 WAIT = 10.0
+UNIQUE_VIOLATION = "23505"
 
 
 class AsyncPool:
@@ -57,15 +58,39 @@ class AsyncPool:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def run_all(self, queries: Sequence[Query[Any]]) -> None:
+    async def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> None:
         """Run queries in one transaction, all or none.
+
+        Args:
+            queries: What to run.
+            done: Asks whether they were carried out, for when the connection broke and nobody
+                knows.
 
         Raises:
             DatabaseError: One failed, and nothing was done.
         """
         opened = await self._open()
-        with faults.translated(self._schema):
-            await opened.run_all(queries)
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.02
+        is_repeat = False
+        while True:
+            try:
+                if is_repeat and await opened.run(done):
+                    return
+                with faults.translated(self._schema):
+                    await opened.run_all(queries)
+                return
+            except DatabaseUnreachableError:
+                if time.monotonic() + pause > deadline:
+                    raise
+                is_repeat = True
+            except DatabaseError as error:
+                # The first try was still on its way when we asked, and has arrived since.
+                if is_repeat and error.sqlstate == UNIQUE_VIOLATION:
+                    return
+                raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
 
     async def close(self) -> None:
         """Close the connections of this loop."""
@@ -113,12 +138,17 @@ class _Open:
         self._prepare = prepare
 
     async def run(self, query: Query[T]) -> T:
+        # Not pool.connection(): its commit is for nothing here, where a statement is its own
+        # transaction, and a send is quick enough for that to show.
         with faults.translated(self._schema):
-            async with self.pool.connection() as connection:
-                if not self._prepare:
-                    connection.prepare_threshold = None
-                runner = AsyncPsycopgRunner(connection, self._schema, prepare=self._prepare)
-                return await runner.run(query)
+            connection = await self.pool.getconn()
+        try:
+            if not self._prepare:
+                connection.prepare_threshold = None
+            runner = AsyncPsycopgRunner(connection, self._schema, prepare=self._prepare)
+            return await runner.run(query)
+        finally:
+            await self.pool.putconn(connection)
 
     async def run_all(self, queries: Sequence[Query[Any]]) -> None:
         async with self.pool.connection() as connection, connection.transaction():
@@ -159,9 +189,34 @@ class Pool:
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    def run_all(self, queries: Sequence[Query[Any]]) -> None:
+    def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> None:
         """Run queries in one transaction, all or none. As `AsyncPool.run_all`."""
         pool = self._open()
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.02
+        is_repeat = False
+        while True:
+            try:
+                if is_repeat and self.run(done):
+                    return
+                self._run_all(pool, queries)
+                return
+            except DatabaseUnreachableError:
+                if time.monotonic() + pause > deadline:
+                    raise
+                is_repeat = True
+            except DatabaseError as error:
+                if is_repeat and error.sqlstate == UNIQUE_VIOLATION:
+                    return
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _run_all(
+        self,
+        pool: psycopg_pool.ConnectionPool[psycopg.Connection[Any]],
+        queries: Sequence[Query[Any]],
+    ) -> None:
         with (
             faults.translated(self._schema),
             pool.connection() as connection,

@@ -33,7 +33,7 @@ class WorkerSettings:
     lease: float = 30.0
     grace: float = 30.0
     poll: float = 1.0
-    prefetch_max: int = 500
+    prefetch_max: int = 1_000
     notifications: bool = True
     crash_limit: int = 3
     expire_grace: float = 10.0

@@ -74,7 +74,9 @@ class AsyncPsycopgRunner:
 def _gives_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
     # In a pipeline nothing is known before the fetch; what users run in one gives rows.
     pipelined = cursor.connection.pgconn.pipeline_status != PipelineStatus.OFF
-    return cursor.description is not None or pipelined
+    # Not cursor.description: it would be built for this look alone.
+    result = cursor.pgresult
+    return pipelined or (result is not None and result.nfields > 0)
 
 
 def _text(query: Query[Any], schema: str) -> Any:
