@@ -46,7 +46,7 @@ def test_a_cancel_that_commits_while_the_job_is_given_back_is_carried_out(
     with desk.transaction():
         desk.run(jobs.cancel(job_id))
         giving_back = other.start(give_back(claim))
-        wait_until_blocked(watcher, other)
+        wait_until_blocked(watcher, other, giving_back)
 
     giving_back.result()
     assert "cancelled" == desk.state(job_id)
@@ -62,7 +62,7 @@ def test_a_cancel_that_waits_for_the_job_to_be_given_back_is_carried_out(
     with desk.transaction():
         desk.run(give_back(claim))
         cancelling = other.start(jobs.cancel(job_id))
-        wait_until_blocked(watcher, other)
+        wait_until_blocked(watcher, other, cancelling)
 
     assert "cancelled" == cancelling.result()
     assert "cancelled" == desk.state(job_id)

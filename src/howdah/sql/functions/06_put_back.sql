@@ -64,7 +64,6 @@ BEGIN
         WHERE j.id = o.id
           AND j.fence = o.fence
           AND j.state = 'active'
-          AND j.cancel_requested_at IS NULL
         RETURNING j.id)
     SELECT count(*) + coalesce(cardinality(string_to_array(v_cancelled, ',')), 0),
            concat_ws(',', v_cancelled, string_agg(b.id::text, ','))

@@ -1,0 +1,175 @@
+"""What is promised of claims: each job once, none passed over, and nothing to the dead."""
+
+from __future__ import annotations
+
+from howdah._db import job as jobs
+from howdah._db import worker as workers
+from howdah.errors import DatabaseError
+from tests.integration.desk import Desk, wait_until_blocked
+from tests.integration.promises.stage import Stage, without_waiting
+
+UNKNOWN_WORKER = "HW007"
+
+
+def a_worker_that_is_not_known_claims_nothing(stage: Stage) -> None:
+    job_id = stage.desk.send()
+
+    assert _is_refused(stage.desk, worker=404)
+    assert "created" == stage.desk.state(job_id)
+
+
+def an_idle_worker_that_is_not_known_is_told(stage: Stage) -> None:
+    stage.desk.sql("INSERT INTO howdah.lane VALUES ('q', 0)")
+
+    assert _is_refused(stage.desk, worker=404)
+
+
+def a_worker_being_released_claims_nothing(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    worker, claimer = stage.desk.worker(), stage.open()
+
+    with stage.meanwhile() as other:
+        other.run(workers.release(worker, running=None, crash_limit=3))
+        claiming = claimer.start(jobs.claim(queues=["q"], limit=1, worker_id=worker, hints=[]))
+        wait_until_blocked(stage.desk, claimer, claiming)
+
+    assert isinstance(claiming.exception(), DatabaseError)
+    assert "created" == stage.desk.state(job_id)
+
+
+def a_claim_passes_over_what_another_is_claiming(stage: Stage) -> None:
+    first, second = stage.desk.send(), stage.desk.send()
+
+    with stage.meanwhile() as other:
+        assert [str(first)] == [claim.id for claim in other.claim()]
+        with without_waiting(stage.desk):
+            assert [str(second)] == [claim.id for claim in stage.desk.claim()]
+
+
+def a_claim_passes_over_a_late_job_that_another_is_claiming(stage: Stage) -> None:
+    first, second, hints = _two_late_jobs(stage)
+
+    with stage.meanwhile() as other:
+        assert [first] == [claim.id for claim in other.claim(hints=hints)]
+        with without_waiting(stage.desk):
+            assert [second] == [claim.id for claim in stage.desk.claim(hints=hints)]
+
+
+def a_job_whose_sender_commits_late_is_found(stage: Stage) -> None:
+    late, _, hints = _two_late_jobs(stage)
+
+    assert late in {claim.id for claim in stage.desk.claim(limit=10, hints=hints)}
+
+
+def a_late_transaction_is_remembered_until_all_its_jobs_are_claimed(stage: Stage) -> None:
+    first, second, hints = _two_late_jobs(stage)
+    worker = stage.desk.worker()
+
+    hints, got_first = _claim_and_look(stage.desk, worker, hints)
+    hints, got_second = _claim_and_look(stage.desk, worker, hints)
+
+    assert ([first], [second]) == (got_first, got_second)
+
+
+def a_job_that_another_claimer_lets_go_of_is_found(stage: Stage) -> None:
+    held = stage.desk.send()
+    stage.desk.send()
+    worker = stage.desk.worker()
+    other = stage.open()
+    other.sql("BEGIN")
+    other.claim()
+
+    hints, _ = _claim_and_look(stage.desk, worker, [])
+    other.sql("ROLLBACK")
+
+    assert [str(held)] == [claim.id for claim in stage.desk.claim(worker, hints=hints)]
+
+
+def a_hint_of_another_run_of_the_server_is_not_used(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    far = "(1999-01-01,q,0,9000000000,00000000-0000-0000-0000-000000000000,{})"
+
+    assert [str(job_id)] == [claim.id for claim in stage.desk.claim(hints=[far])]
+
+
+def a_hint_of_this_run_spares_the_walk(stage: Stage) -> None:
+    """That the promise above is not kept by never using hints."""
+    stage.desk.send()
+    epoch = stage.desk.value("SELECT pg_catalog.pg_postmaster_start_time()::text")
+    far = f'("{epoch}",q,0,9000000000,00000000-0000-0000-0000-000000000000,{{}})'
+
+    assert [] == stage.desk.claim(hints=[far])
+
+
+def every_claim_raises_the_fence(stage: Stage) -> None:
+    stage.desk.send()
+    fences = []
+    for _ in range(3):
+        (claim,) = stage.desk.claim()
+        fences.append(claim.fence)
+        stage.desk.put_back(claim)
+
+    assert [1, 2, 3] == fences
+
+
+def higher_priorities_come_first(stage: Stage) -> None:
+    for priority in (0, 5, -5, 32_767, -32_768):
+        stage.desk.send(priority=priority)
+    worker = stage.desk.worker()
+
+    claimed = [stage.desk.claim(worker)[0].priority for _ in range(5)]
+
+    assert [32_767, 5, 0, -5, -32_768] == claimed
+
+
+def the_oldest_comes_first(stage: Stage) -> None:
+    sent = [str(stage.desk.send()) for _ in range(5)]
+    worker = stage.desk.worker()
+
+    claimed = [stage.desk.claim(worker)[0].id for _ in range(5)]
+
+    assert sent == claimed
+
+
+def no_more_is_claimed_than_was_asked_for(stage: Stage) -> None:
+    for priority in (0, 0, 1, 1):
+        stage.desk.send(priority=priority)
+
+    assert 3 == len(stage.desk.claim(limit=3))
+
+
+def only_the_queues_asked_for_are_claimed_from(stage: Stage) -> None:
+    stage.desk.send(queue="other")
+    ours = stage.desk.send(queue="q")
+
+    assert [str(ours)] == [claim.id for claim in stage.desk.claim(limit=5, queues=["q"])]
+
+
+def _is_refused(desk: Desk, *, worker: int) -> bool:
+    try:
+        desk.claim(worker)
+    except DatabaseError as error:
+        return error.sqlstate == UNKNOWN_WORKER
+    return False
+
+
+def _claim_and_look(desk: Desk, worker: int, hints: list[str]) -> tuple[list[str], list[str]]:
+    """Claim one job. Returns the next hints, and the ids that were claimed."""
+    rows = desk.run(jobs.claim(queues=["q"], limit=1, worker_id=worker, hints=hints))
+    return (
+        [row[12] for row in rows if row[0] is None],
+        [row[0] for row in rows if row[0] is not None],
+    )
+
+
+def _two_late_jobs(stage: Stage) -> tuple[str, str, list[str]]:
+    """Two jobs of a transaction that commits late, and hints of a claimer that saw neither."""
+    worker = stage.desk.worker()
+    with stage.meanwhile() as sender:
+        first, second = sender.send(), sender.send()
+        later = stage.desk.send()
+        hints, got = _claim_and_look(stage.desk, worker, [])
+        assert [str(later)] == got
+        hints, got = _claim_and_look(stage.desk, worker, hints)
+        assert [] == got
+    return str(first), str(second), hints

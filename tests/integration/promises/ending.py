@@ -1,0 +1,145 @@
+"""What is promised of the writes by which a worker ends its claims."""
+
+from __future__ import annotations
+
+from howdah._db import job as jobs
+from howdah._model.outcome import Verdict
+from tests.integration.desk import Claim, wait_until_blocked
+from tests.integration.promises.stage import Stage
+
+
+def _superseded(stage: Stage) -> tuple[Claim, Claim]:
+    """A claim that is over, and the one that another worker has on the same job now."""
+    desk = stage.desk
+    desk.send()
+    (stale,) = desk.claim()
+    desk.put_back(stale)
+    (fresh,) = desk.claim()
+    return stale, fresh
+
+
+def a_stale_claim_cannot_finish_the_job(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+
+    assert 0 == stage.desk.finish(stale)
+    assert "active" == stage.desk.state(fresh.id)
+
+
+def a_stale_claim_cannot_give_the_job_back(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+
+    assert 0 == stage.desk.put_back(stale)
+    assert "active" == stage.desk.state(fresh.id)
+
+
+def a_stale_claim_cannot_cancel_a_job_that_was_asked_to_stop(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+    stage.desk.sql("SELECT howdah.cancel(%s::text::uuid)", fresh.id)
+
+    assert 0 == stage.desk.put_back(stale)
+    assert "active" == stage.desk.state(fresh.id)
+
+
+def a_stale_claim_cannot_say_how_far_the_job_is(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+
+    stage.desk.run(jobs.progress({(stale.id, stale.fence): "1"}))
+
+    assert stage.desk.row(fresh.id)["progress"] is None
+
+
+def a_stale_claim_is_not_told_that_its_outcome_is_kept(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+    stage.desk.finish(fresh)
+
+    assert {fresh.id} == stage.desk.run(jobs.settled([(fresh.id, fresh.fence)]))
+    assert not stage.desk.run(jobs.settled([(stale.id, stale.fence)]))
+
+
+def a_job_that_is_not_running_is_not_finished(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.put_back(claim)
+
+    assert 0 == stage.desk.finish(claim)
+    assert "retry" == stage.desk.state(claim.id)
+
+
+def a_job_that_is_not_running_is_not_given_back(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.put_back(claim, verdict=Verdict.SUSPENDED)
+
+    assert 0 == stage.desk.put_back(claim)
+    assert "waiting" == stage.desk.state(claim.id)
+
+
+def a_job_that_is_not_running_makes_no_progress(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.put_back(claim)
+
+    stage.desk.run(jobs.progress({(claim.id, claim.fence): "1"}))
+
+    assert stage.desk.row(claim.id)["progress"] is None
+
+
+def a_job_given_back_for_later_is_not_claimed_now(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.put_back(claim, delay=60)
+
+    assert [] == stage.desk.claim()
+    assert "retry" == stage.desk.state(claim.id)
+
+
+def only_a_retry_spends_the_attempt(stage: Stage) -> None:
+    attempts = []
+    for verdict in (Verdict.SNOOZED, Verdict.RELEASED, Verdict.SUSPENDED, Verdict.RETRY):
+        job_id = stage.desk.send()
+        (claim,) = stage.desk.claim()
+        stage.desk.put_back(claim, verdict=verdict, delay=60)
+        attempts.append(stage.desk.row(job_id)["attempt"])
+
+    assert [0, 0, 0, 1] == attempts
+
+
+def a_job_that_nobody_asked_to_stop_is_given_back(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+
+    assert 1 == stage.desk.put_back(claim)
+    assert "retry" == stage.desk.state(claim.id)
+
+
+def a_job_asked_to_stop_is_cancelled_when_it_is_given_back(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.run(jobs.cancel(job_id))
+
+    assert 1 == stage.desk.put_back(claim)
+    assert "cancelled" == stage.desk.state(job_id)
+
+
+def a_cancel_in_flight_is_seen_by_whoever_gives_the_job_back(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    (claim,) = stage.desk.claim()
+    worker = stage.open()
+
+    with stage.meanwhile() as other:
+        other.run(jobs.cancel(job_id))
+        giving_back = worker.start(jobs.put_back([claim.outcome(Verdict.RETRY)]))
+        wait_until_blocked(stage.desk, worker, giving_back)
+
+    assert 1 == giving_back.result().count
+    assert "cancelled" == stage.desk.state(job_id)
+
+
+def a_delay_of_none_is_told_apart_from_one_of_zero(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.put_back(claim, verdict=Verdict.SUSPENDED, delay=None)
+
+    stage.clock.advance(1e9)
+
+    assert (0, None) == stage.desk.run(jobs.promote(limit=10, within=None))

@@ -1,0 +1,76 @@
+"""What is promised of sends: each job once, by id and by key, and not before its time."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID, uuid4
+
+import pytest
+
+from howdah._db import job as jobs
+from howdah._db.job import Receipt
+from howdah.errors import PayloadValueError, UnknownOptionError
+from tests.integration.desk import Desk
+from tests.integration.promises.stage import Stage
+
+
+def _send(desk: Desk, *, args: str = "{}", **options: object) -> Receipt:
+    said = json.dumps(options)
+    return desk.run(jobs.send(queue="q", task="t", args=args, options=said))
+
+
+def _send_many(desk: Desk, ids: list[UUID], *, delay: float | None = None) -> int:
+    texts = [str(one) for one in ids]
+    return desk.run(
+        jobs.send_many(queue="q", task="t", ids=texts, args=["{}"] * len(ids), delay=delay)
+    )
+
+
+def a_second_send_of_an_id_answers_with_the_first(stage: Stage) -> None:
+    job_id = str(uuid4())
+
+    receipts = [_send(stage.desk, id=job_id) for _ in range(2)]
+
+    assert [Receipt(UUID(job_id), True), Receipt(UUID(job_id), False)] == receipts
+
+
+def a_second_send_of_an_id_after_the_job_has_run_stores_nothing(stage: Stage) -> None:
+    job_id = str(uuid4())
+    _send(stage.desk, id=job_id)
+    stage.desk.finish(*stage.desk.claim())
+
+    assert Receipt(UUID(job_id), False) == _send(stage.desk, id=job_id)
+    assert "completed" == stage.desk.state(job_id)
+
+
+def one_live_job_of_a_task_holds_a_key(stage: Stage) -> None:
+    first = _send(stage.desk, key="k")
+
+    assert Receipt(first.id, False) == _send(stage.desk, key="k")
+
+
+def a_job_is_not_claimed_before_its_time(stage: Stage) -> None:
+    _send(stage.desk, delay=60)
+    _send_many(stage.desk, [uuid4()], delay=60)
+
+    assert [] == stage.desk.claim(limit=5)
+
+
+def a_job_without_a_delay_is_claimed_at_once(stage: Stage) -> None:
+    _send(stage.desk)
+    _send_many(stage.desk, [uuid4()])
+
+    assert 2 == len(stage.desk.claim(limit=5))
+
+
+def arguments_that_are_no_object_are_refused(stage: Stage) -> None:
+    for args in ("[]", "null", "1"):
+        with pytest.raises(PayloadValueError):
+            _send(stage.desk, args=args)
+
+
+def an_option_that_does_not_exist_is_refused(stage: Stage) -> None:
+    with pytest.raises(UnknownOptionError) as caught:
+        _send(stage.desk, prioritee=1)
+
+    assert "prioritee" == caught.value.option

@@ -1,0 +1,121 @@
+"""Removes the guards in the SQL one by one: without each of them a promise is broken.
+
+A promise that holds on the real schema and on one without its guard is no test of that guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from types import ModuleType
+
+import psycopg
+import pytest
+
+from howdah._db import migrate, statements
+from howdah._db.statements import Piece, parse, quote_name, render_script
+from tests.integration.promises import claiming, ending, housekeeping, sending
+from tests.integration.promises.guards import GUARDS, Guard
+from tests.integration.promises.stage import Promise, Stage
+
+
+def promises_of(module: ModuleType) -> Iterator[Promise]:
+    for name, value in vars(module).items():
+        if callable(value) and value.__module__ == module.__name__ and not name.startswith("_"):
+            yield value
+
+
+PROMISES = [
+    promise
+    for module in (sending, claiming, ending, housekeeping)
+    for promise in promises_of(module)
+]
+
+
+@pytest.fixture
+def stage(database_url: str, schema: str) -> Iterator[Stage]:
+    made = Stage(database_url, schema)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stage_without(
+    database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Guard], Stage]]:
+    """Makes a schema in which one guard is missing."""
+    made: list[Stage] = []
+    schema = f"without guard {request.node.callspec.indices['guard']}"
+
+    def make(guard: Guard) -> Stage:
+        script = migrate.script(schema=schema)
+        if guard.file.startswith(("functions/", "migrations/")):
+            script = script.replace(
+                render_script(in_schema(source_of(guard), schema), schema),
+                render_script(in_schema(removed(guard), schema), schema),
+            )
+            assert script != migrate.script(schema=schema)
+        else:
+            monkeypatch.setattr(statements, "load", loading_without(guard))
+        with quick(database_url) as connection:
+            connection.execute(script.encode())
+        made.append(Stage(database_url, schema))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        stage.close()
+    with quick(database_url) as connection:
+        connection.execute(f"DROP SCHEMA {quote_name(schema)} CASCADE".encode())
+
+
+def quick(database_url: str) -> psycopg.Connection:
+    """A connection whose commits need not wait for the disk."""
+    return psycopg.connect(database_url, autocommit=True, options="-c synchronous_commit=off")
+
+
+def in_schema(sql: str, schema: str) -> str:
+    return sql.replace("__schema__", statements.quote_literal(schema))
+
+
+def source_of(guard: Guard) -> str:
+    path = files("howdah").joinpath("sql", *f"{guard.file}.sql".split("/"))
+    return path.read_text(encoding="utf-8")
+
+
+def removed(guard: Guard) -> str:
+    source = source_of(guard)
+    assert source.count(guard.text) == 1, f"{guard} must occur once: is it still the guard?"
+    return source.replace(guard.text, guard.without)
+
+
+def loading_without(guard: Guard) -> Callable[[str], tuple[Piece, ...]]:
+    """`statements.load`, but for the one file from which the guard is removed."""
+    load = statements.load
+
+    def loading(statement: str) -> tuple[Piece, ...]:
+        return parse(removed(guard)) if statement == guard.file else load(statement)
+
+    return loading
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_the_promise_holds(stage: Stage, promise: Promise) -> None:
+    promise(stage)
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=str)
+def test_without_its_guard_the_promise_is_broken(
+    stage_without: Callable[[Guard], Stage], guard: Guard
+) -> None:
+    stage = stage_without(guard)
+
+    breach = AssertionError if guard.error is None else Exception
+    with pytest.raises((breach, pytest.fail.Exception), match=guard.error):
+        guard.promise(stage)
+
+
+def test_every_promise_has_a_guard() -> None:
+    guarded = {guard.promise for guard in GUARDS}
+
+    assert {"a_dead_worker_is_swept"} == {p.__name__ for p in PROMISES if p not in guarded}
