@@ -20,7 +20,7 @@ PING_WAIT = 3.0
 
 _DIRECT = (
     "workers poll instead, once a second unless --poll says otherwise; for lower latency give"
-    " workers a direct connection or a session pool"
+    " workers a direct connection"
 )
 
 
