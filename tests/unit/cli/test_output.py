@@ -1,0 +1,70 @@
+"""What is printed: durations as people say them, JSON that is JSON, nothing a terminal obeys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from howdah.cli.output import ago, print_json, print_table, span
+
+NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.0004, "0 ms"),
+        (0.35, "350 ms"),
+        (59, "59 s"),
+        (300, "5 min"),
+        (10_800, "3 h"),
+        (9e5, "10 d"),
+    ],
+)
+def test_a_duration_is_said_in_one_unit(seconds: float, said: str) -> None:
+    assert said == span(seconds)
+
+
+def test_a_moment_is_said_from_now() -> None:
+    assert "5 min ago" == ago(NOW - timedelta(minutes=5), now=NOW)
+    assert "in 5 min" == ago(NOW + timedelta(minutes=5), now=NOW)
+    assert ago(None, now=NOW) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    id: UUID
+    at: datetime
+    took: timedelta
+
+
+def test_json_holds_what_json_cannot_in_the_usual_forms(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_json([Thing(UUID(int=1), NOW, timedelta(seconds=1.5))])
+
+    assert [
+        {
+            "id": "00000000-0000-0000-0000-000000000001",
+            "at": "2026-01-31T08:00:00+00:00",
+            "took": 1.5,
+        }
+    ] == json.loads(capsys.readouterr().out)
+
+
+def test_json_is_printed_in_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"said": "\x1b[31m\x9b\u202e\ud800"})
+
+    assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+
+def test_a_table_prints_markup_as_it_is_and_nothing_a_terminal_obeys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("name",), [("[bold]a[/bold] \x1b[31m\x07b\nc",)])
+
+    assert "[bold]a[/bold] [31mb c" in capsys.readouterr().out
