@@ -22,7 +22,7 @@ import psycopg_pool
 from howdah import Cancel, Context, Howdah, Retry
 from howdah._db.statements import quote_name
 from howdah.errors import JobLostError
-from tests.acceptance.ledger import note
+from tests.acceptance.ledger import listen, note
 
 SCHEMA = os.environ.get("HOWDAH_TEST_SCHEMA", "howdah")
 EFFECT = (
@@ -30,6 +30,8 @@ EFFECT = (
 ).encode()
 
 app = Howdah(schema=SCHEMA)
+# In a supervisor as in its children, since both import this module.
+listen(app)
 _pools: list[psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]]] = []
 
 

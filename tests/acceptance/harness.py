@@ -128,6 +128,27 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def command(app: str, url: str, settings: WorkerSettings) -> list[str]:
+    """The command line of a worker: `howdah worker`, wherever it offers what is wanted."""
+    usual = WorkerSettings()
+    if (usual.crash_limit, usual.prefetch_max) != (settings.crash_limit, settings.prefetch_max):
+        supervise = (sys.executable, "-m", "tests.acceptance.supervise")
+        return [*supervise, app, url, settings.to_json()]
+    said = [
+        f"--processes={settings.processes}",
+        f"--concurrency={settings.concurrency}",
+        f"--lease={settings.lease}",
+        f"--grace={settings.grace}",
+        f"--poll={settings.poll}",
+    ]
+    if settings.queues:
+        said.append("--queues=" + ",".join(f"{q}={w}" for q, w in settings.queues.items()))
+    if not settings.notifications:
+        said.append("--no-notify")
+    program = str(Path(sys.executable).with_name("howdah"))
+    return [program, "worker", app, f"--url={url}", *said]
+
+
 class Station:
     """One schema with the workers and the ledger of one test."""
 
@@ -163,10 +184,7 @@ class Station:
         settings = settings or WorkerSettings()
         before = self.told("WorkerStarted")
         worker = WorkerProcess(
-            [
-                *(sys.executable, "-m", "tests.acceptance.supervise"),
-                *(app, url or self.url, settings.to_json()),
-            ],
+            command(app, url or self.url, settings),
             self.environment(url),
             self.folder / f"worker-{len(self.workers)}.log",
         )

@@ -7,12 +7,16 @@ order of lines across files is the order of events.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from howdah import Howdah
+from howdah._model.signals import JobEnded, JobStarted, Signal
 
 FOLDER_VARIABLE = "HOWDAH_TEST_LEDGER"
 
@@ -32,6 +36,17 @@ def write(folder: Path, kind: str, /, **facts: Any) -> None:
         _files[key] = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
     entry = {"kind": kind, "at": time.monotonic(), "pid": os.getpid(), **facts}
     os.write(_files[key], json.dumps(entry, default=str).encode() + b"\n")
+
+
+def listen(app: Howdah) -> None:
+    """Write down what an app's workers tell, except of each single job."""
+    if FOLDER_VARIABLE in os.environ:
+        app.signals.on(Signal, _told)
+
+
+def _told(signal: Signal) -> None:
+    if not isinstance(signal, JobStarted | JobEnded):
+        note("signal", name=type(signal).__name__, **dataclasses.asdict(signal))
 
 
 class Ledger:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from howdah import Howdah
+from tests.acceptance.ledger import listen
 
 app = Howdah(schema=os.environ.get("HOWDAH_TEST_SCHEMA", "howdah"))
+listen(app)
 
 
 @app.task

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from howdah._worker.settings import WorkerSettings
 from tests.acceptance.harness import Station, WorkerProcess
 
 
@@ -69,7 +70,7 @@ def test_the_jobs_of_a_killed_web_process_come_back(station: Station, socket: Pa
     web = serve(station, socket)
     job = station.send("wait_for", gate=str(gate))
     station.until_running(job)
-    station.work()
+    station.work(WorkerSettings(lease=2.0))
 
     web.kill()
     again = station.until_running(job, run=2)

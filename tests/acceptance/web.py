@@ -6,9 +6,7 @@ from fastapi import FastAPI
 
 from howdah._worker.settings import WorkerSettings
 from tests.acceptance.handlers import app, tick
-from tests.acceptance.supervise import listen
 
-listen(app)
 api = FastAPI(lifespan=app.lifespan(worker=True, settings=WorkerSettings(lease=2.0, grace=5.0)))
 
 

@@ -18,9 +18,9 @@ SETTINGS = WorkerSettings(concurrency=10, processes=2, crash_limit=1000)
 def test_no_acknowledged_send_is_lost_when_postgres_is_killed(
     server: Server, outpost: Station, seed: int
 ) -> None:
-    found = storm(server, outpost, seed, jobs=600, kills=3)
+    found = storm(server, outpost, seed, jobs=300, kills=2)
 
-    assert_clean(found, 600)
+    assert_clean(found, 300)
 
 
 @pytest.mark.chaos
