@@ -31,8 +31,10 @@ def inline_in(prose: str) -> list[str]:
 def complaint(line: str) -> str | None:
     """What is wrong with one command line, None when nothing is."""
     words = shlex.split(line, comments=True)
-    # What is piped or redirected is a matter of the shell.
-    end = next((at for at, word in enumerate(words) if word in {"|", ">", "&&"}), len(words))
+    # What is piped or redirected is a matter of the shell; what follows `--`, of another program.
+    end = next(
+        (at for at, word in enumerate(words) if word in {"|", "<", ">", "&&", "--"}), len(words)
+    )
     words = words[:end]
     while words and _ASSIGNMENT.match(words[0]):
         words.pop(0)
