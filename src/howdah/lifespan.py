@@ -20,6 +20,7 @@ from howdah._worker.link import Link
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import Worker, announce
+from howdah.errors import DatabaseError
 
 
 class Hosts(AppLike, Protocol):
@@ -46,8 +47,10 @@ async def working(app: Hosts, settings: WorkerSettings | None = None) -> AsyncIt
         yield
     finally:
         hosted.stop()
-        await running
-        await hosted.end()
+        try:
+            await running
+        finally:
+            await hosted.end()
 
 
 class _Hosted:
@@ -66,24 +69,17 @@ class _Hosted:
         self._stopping = False
 
     async def begin(self) -> None:
-        await self._new_worker()
+        self._worker = await self._new_worker()
         self._heartbeat.start()
         self._housekeeper.start()
 
     async def run(self) -> None:
-        assert self._worker is not None
-        while True:
-            worker = self._worker
+        worker = self._worker
+        while worker is not None:
             await worker.run()
             self._heartbeat.remove(worker.worker_id)
-            await self._link.run(
-                workers.release(
-                    worker.worker_id, running=[], crash_limit=self._settings.crash_limit
-                )
-            )
-            if self._stopping:
-                return
-            await self._new_worker()
+            await self._release(worker.worker_id)
+            worker = self._worker = await self._next_worker()
 
     def stop(self) -> None:
         self._stopping = True
@@ -95,7 +91,28 @@ class _Hosted:
         await asyncio.to_thread(self._heartbeat.stop)
         await self._link.close()
 
-    async def _new_worker(self) -> None:
+    async def _new_worker(self) -> Worker:
         worker_id = await announce(self._link, self._app, self._settings)
         self._heartbeat.add(worker_id)
-        self._worker = Worker(self._app, self._url, self._settings, worker_id=worker_id)
+        return Worker(self._app, self._url, self._settings, worker_id=worker_id)
+
+    async def _next_worker(self) -> Worker | None:
+        """A worker in place of one that lost its lease, as soon as the database answers."""
+        while not self._stopping:
+            try:
+                worker = await self._new_worker()
+            except DatabaseError:
+                await self._link.pause()
+                continue
+            if self._stopping:
+                worker.stop()
+            return worker
+        return None
+
+    async def _release(self, worker_id: int) -> None:
+        limit = self._settings.crash_limit
+        try:
+            await self._link.run(workers.release(worker_id, running=[], crash_limit=limit))
+        except DatabaseError:
+            # Its lease runs out, and whoever is alive then gives back what it held.
+            return

@@ -83,3 +83,20 @@ def test_the_jobs_of_a_killed_web_process_come_back(station: Station, socket: Pa
         again["attempt"],
         station.job(job)["crash_count"],
     )
+
+
+def test_a_web_process_that_slept_through_its_lease_works_again(
+    station: Station, socket: Path
+) -> None:
+    web = serve(station, socket)
+    other = station.work(WorkerSettings(lease=1.0))
+
+    web.send(signal.SIGSTOP)
+    station.until(lambda: station.told("WorkersSwept"))
+    web.send(signal.SIGCONT)
+    station.until(lambda: 2 == len(station.told("WorkerStarted", pid=web.pid)))
+    other.leave()
+    job = station.send("tick", n=1)
+    station.until_over(job)
+
+    assert web.pid == station.until_running(job)["pid"]

@@ -62,6 +62,24 @@ def test_an_outage_longer_than_the_lease_makes_no_worker_a_dead_one(
     assert worker.is_running
 
 
+def test_a_worker_can_leave_while_postgres_is_away(server: Server, outpost: Station) -> None:
+    gate = outpost.folder / "gate"
+    worker = outpost.work(WorkerSettings(lease=1.0, grace=0.2))
+    job = outpost.send("wait_for", gate=str(gate))
+    outpost.until_running(job)
+
+    server.kill()
+    code = worker.leave(seconds=20)
+    server.start()
+    outpost.work(WorkerSettings(lease=1.0))
+    outpost.until_running(job, run=2)
+    gate.touch()
+    outpost.until_over(job)
+
+    assert 0 == code
+    assert "completed" == outpost.state(job)
+
+
 def storm(server: Server, station: Station, seed: int, *, jobs: int, kills: int) -> Tally:
     """Kill the server so often while jobs are sent and run; workers and producers stay."""
     dice = random.Random(seed)
