@@ -45,13 +45,20 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; each cell is made safe for a terminal."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: int = 1) -> None:
+    """Print a table; each cell is made safe for a terminal.
+
+    Args:
+        columns: The headings.
+        rows: A value for each column.
+        whole: So many columns are never cut, such as an id that a person copies.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for at, column in enumerate(columns):
+        # Where the terminal is narrow, rich takes from columns that may wrap, the widest first.
+        table.add_column(column, no_wrap=at < whole)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else cell_of(cell) for cell in row))
+        table.add_row(*map(cell_of, row))
     console().print(table)
 
 
@@ -70,7 +77,9 @@ def cell_of(value: Any, *, limit: int | None = 80) -> Text:
     """A value as a cell of one line."""
     if value is None or value == "":
         return Text("-", style="dim")
-    return Text(one_line(value, limit=limit), style=STATE_STYLES.get(str(value), ""))
+    said = one_line(value, limit=limit)
+    style = STATE_STYLES.get(str(value), "")
+    return Text(said, style=style, no_wrap=limit is not None, overflow="ellipsis")
 
 
 def say(text: object = "", *, style: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from howdah._db.record import JobRecord, Page
 from howdah.cli.database import opened
 from howdah.cli.jobs.filters import Before, Key, Queue, State, TaskName
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_table, say
+from howdah.cli.output import ago, print_json, print_table, say, span
 from howdah.cli.target import find_target
 
 
@@ -38,22 +39,17 @@ def list_jobs(
         say("no jobs")
         return
     print_table(
-        ("id", "task", "queue", "state", "attempt", "sent", "about"), [_row(job) for job in found]
+        ("id", "state", "task", "queue", "runs", "age", "about"),
+        [_row(job) for job in found],
+        whole=2,
     )
     if len(found) == limit:
         say(f"older ones: --before {found[-1].id}", style="dim")
 
 
 def _row(job: JobRecord) -> tuple[Any, ...]:
-    return (
-        job.id,
-        job.task,
-        job.queue,
-        job.state.value,
-        job.attempt,
-        ago(job.created_at),
-        _about(job),
-    )
+    age = span(max(datetime.now(UTC) - job.created_at, timedelta()))
+    return (job.id, job.state, job.task, job.queue, job.attempt, age, _about(job))
 
 
 def _about(job: JobRecord) -> str | None:
