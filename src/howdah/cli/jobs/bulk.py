@@ -21,6 +21,7 @@ from howdah._model.states import JobState
 from howdah.cli.errors import EXIT_FAILED
 from howdah.cli.output import print_json, say
 from howdah.errors import DatabaseError, JobError, UsageError
+from howdah.telemetry.printable import one_line
 
 BATCH = 200
 PAST = {"cancel": "cancelled", "retry": "retried"}
@@ -34,25 +35,25 @@ class Report:
     """What became of the jobs.
 
     Attributes:
-        states: The state of each job after the request.
+        now: How many jobs are in which state after the request.
         refused: Why each other job was refused.
     """
 
-    states: dict[UUID, JobState] = field(default_factory=dict)
+    now: Counter[JobState] = field(default_factory=Counter)
     refused: dict[UUID, str] = field(default_factory=dict)
 
     def finish(self, verb: str, *, as_json: bool) -> None:
         """Say what was done, and leave with exit code 1 if a job was refused."""
         if as_json:
-            states = {str(job): state.value for job, state in self.states.items()}
+            now = {state.value: count for state, count in self.now.items()}
             refused = {str(job): why for job, why in self.refused.items()}
-            print_json({"done": len(states), "states": states, "refused": refused})
+            print_json({"done": self.now.total(), "now": now, "refused": refused})
         else:
             for why in self.refused.values():
-                sys.stderr.write(f"error: {why}\n")
-            for state, count in sorted(Counter(self.states.values()).items()):
+                sys.stderr.write(f"error: {one_line(why)}\n")
+            for state, count in sorted(self.now.items()):
                 say(_said(verb, state, count))
-            if not self.states and not self.refused:
+            if not self.now and not self.refused:
                 say(f"nothing to {verb}")
         if self.refused:
             raise typer.Exit(EXIT_FAILED)
@@ -78,20 +79,18 @@ def on_all(database: Runner, wanted: Filter, verb: Verb, *, doing: str, quiet: b
     return report
 
 
-def confirm(database: Runner, wanted: Filter, *, verb: str, yes: bool) -> bool:
-    """Ask whether to act on all jobs that fit.
+def confirm(database: Runner, wanted: Filter, *, verb: str) -> None:
+    """Ask whether to act on all jobs that fit, and leave if the answer is no.
 
     Raises:
         UsageError: Nobody is there to be asked.
     """
-    if yes:
-        return True
     count = database.run(bulk.count(wanted))
     if count == 0:
-        return True
+        return
     if not sys.stdin.isatty():
         raise UsageError(f"{verb} {_jobs(count)}? nobody is here to be asked: give --yes")
-    return typer.confirm(f"{verb} {_jobs(count)}?", err=True)
+    typer.confirm(f"{verb} {_jobs(count)}?", abort=True, err=True)
 
 
 def check_choice(ids: Sequence[UUID], wanted: Filter) -> None:
@@ -110,8 +109,7 @@ def check_choice(ids: Sequence[UUID], wanted: Filter) -> None:
 def _act(database: Runner, ids: list[UUID], verb: Verb, report: Report) -> None:
     """Act on a batch; where one job spoils it, on each alone."""
     try:
-        states = database.run(verb(ids))
-        report.states.update(states)
+        report.now.update(database.run(verb(ids)).values())
         return
     except JobError as error:
         if len(ids) == 1:

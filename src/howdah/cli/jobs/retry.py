@@ -6,7 +6,7 @@ from howdah._db import bulk
 from howdah._db.bulk import Filter
 from howdah._model.states import JobState
 from howdah.cli.database import opened
-from howdah.cli.jobs.bulk import Report, check_choice, confirm, on_all, on_these
+from howdah.cli.jobs.bulk import check_choice, confirm, on_all, on_these
 from howdah.cli.jobs.filters import Ids, Key, Queue, State, TaskName, possible
 from howdah.cli.options import AppOption, AsJson, Schema, Url, Yes
 from howdah.cli.target import find_target
@@ -37,8 +37,8 @@ def retry(
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         if ids:
             report = on_these(database, ids, bulk.retry)
-        elif confirm(database, wanted, verb="retry", yes=yes):
-            report = on_all(database, wanted, bulk.retry, doing="retrying", quiet=as_json)
         else:
-            report = Report()
+            if not yes:
+                confirm(database, wanted, verb="retry")
+            report = on_all(database, wanted, bulk.retry, doing="retrying", quiet=as_json)
     report.finish("retry", as_json=as_json)
