@@ -34,7 +34,11 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
     # Signals are the supervisor's business. A terminal sends them to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    config: dict[str, Any] = json.loads(sys.stdin.readline())
+    said = sys.stdin.readline()
+    if not said:
+        # The supervisor died before it could say what to do.
+        os._exit(0)
+    config: dict[str, Any] = json.loads(said)
     sys.path[:0] = [path for path in config["sys_path"] if path not in sys.path]
     try:
         app = load_app(config["app"])
