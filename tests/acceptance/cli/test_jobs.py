@@ -224,3 +224,19 @@ def test_queues_say_what_stands_in_them_and_who_serves_them(program: Program) ->
     (mail,) = program.run("queues", "--json").json
 
     assert ("mail", 1, 1, 0) == (mail["name"], mail["ready"], mail["delayed"], mail["workers"])
+
+
+def test_jobs_that_a_worker_finishes_meanwhile_are_left_out_and_are_no_error(
+    program: Program, sql: Sql
+) -> None:
+    sql("""SELECT howdah.send('mail', 'welcome', '{"email": "a@x.org"}')
+           FROM generate_series(1, 3000)""")
+    worker = program.start("worker", "shop:app", "--log-level", "error")
+
+    cancelled = program.run("jobs", "cancel", "--queue", "mail", "--yes", "--json")
+
+    assert (0, {}) == (cancelled.code, cancelled.json["refused"])
+    until(lambda: [(0,)] == sql("SELECT count(*) FROM howdah.job"))
+    assert 0 == worker.leave()
+    ended = dict(sql("SELECT state, count(*) FROM howdah.archive GROUP BY state"))
+    assert 3000 == ended.get("completed", 0) + ended.get("cancelled", 0)

@@ -20,13 +20,20 @@ from howdah._db.query import Query, Runner
 from howdah._model.states import JobState
 from howdah.cli.errors import EXIT_FAILED
 from howdah.cli.output import print_json, say
-from howdah.errors import DatabaseError, JobError, UsageError
+from howdah.errors import (
+    DatabaseError,
+    IllegalTransitionError,
+    JobError,
+    JobNotFoundError,
+    UsageError,
+)
 from howdah.telemetry.printable import one_line
 
 BATCH = 200
 PAST = {"cancel": "cancelled", "retry": "retried"}
 
-Verb = Callable[[Sequence[UUID]], Query[dict[UUID, JobState]]]
+One = Callable[[UUID], Query[str]]
+Many = Callable[[Sequence[UUID]], Query[dict[UUID, JobState]]]
 _DEADLOCK = "40P01"
 
 
@@ -59,21 +66,27 @@ class Report:
             raise typer.Exit(EXIT_FAILED)
 
 
-def on_these(database: Runner, ids: Sequence[UUID], verb: Verb) -> Report:
+def on_these(database: Runner, ids: Sequence[UUID], verb: One) -> Report:
     """Act on jobs by their ids."""
     report = Report()
-    for at in range(0, len(ids), BATCH):
-        _act(database, list(dict.fromkeys(ids[at : at + BATCH])), verb, report)
+    for each in dict.fromkeys(ids):
+        try:
+            report.now[JobState(database.run(verb(each)))] += 1
+        except JobError as error:
+            report.refused[each] = str(error)
     return report
 
 
-def on_all(database: Runner, wanted: Filter, verb: Verb, *, doing: str, quiet: bool) -> Report:
-    """Act on every job that fits. A job sent meanwhile may or may not be among them."""
+def on_all(database: Runner, wanted: Filter, verb: Many, *, doing: str, quiet: bool) -> Report:
+    """Act on every job that fits.
+
+    One that is sent meanwhile may or may not be among them; one that moves on meanwhile is not.
+    """
     report = Report()
-    after: UUID | None = None
+    before: UUID | None = None
     with _bar(doing, database.run(bulk.count(wanted)), quiet=quiet) as advance:
-        while ids := database.run(bulk.find_ids(wanted, after=after, limit=BATCH)):
-            after = ids[-1]
+        while ids := database.run(bulk.find_ids(wanted, before=before, limit=BATCH)):
+            before = ids[-1]
             _act(database, ids, verb, report)
             advance(len(ids))
     return report
@@ -106,11 +119,14 @@ def check_choice(ids: Sequence[UUID], wanted: Filter) -> None:
         raise UsageError("which jobs? give their ids, or --state, --queue, --task or --key")
 
 
-def _act(database: Runner, ids: list[UUID], verb: Verb, report: Report) -> None:
+def _act(database: Runner, ids: list[UUID], verb: Many, report: Report) -> None:
     """Act on a batch; where one job spoils it, on each alone."""
     try:
         report.now.update(database.run(verb(ids)).values())
         return
+    except (IllegalTransitionError, JobNotFoundError):
+        if len(ids) == 1:
+            return
     except JobError as error:
         if len(ids) == 1:
             report.refused[ids[0]] = str(error)

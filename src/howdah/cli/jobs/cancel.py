@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from howdah._db import bulk
+from howdah._db import job as queries
 from howdah._db.bulk import Filter
 from howdah._model.states import TRANSITIONS
 from howdah.cli.database import opened
@@ -37,12 +38,12 @@ def cancel(
     """
     check_choice(ids or [], Filter(tuple(state or ()), queue, task, key))
     wanted = Filter(possible("cancel", state, tuple(TRANSITIONS["cancel"])), queue, task, key)
-    verb = partial(bulk.cancel, reason=reason)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         if ids:
-            report = on_these(database, ids, verb)
+            report = on_these(database, ids, partial(queries.cancel, reason=reason))
         else:
             if not yes:
                 confirm(database, wanted, verb="cancel")
+            verb = partial(bulk.cancel, states=wanted.states, reason=reason)
             report = on_all(database, wanted, verb, doing="cancelling", quiet=as_json)
     report.finish("cancel", as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from howdah._db import bulk
+from howdah._db import job as queries
 from howdah._db.bulk import Filter
 from howdah._model.states import JobState
 from howdah.cli.database import opened
@@ -36,7 +37,7 @@ def retry(
     wanted = Filter(possible("retry", state, UNFORTUNATE), queue, task, key)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         if ids:
-            report = on_these(database, ids, bulk.retry)
+            report = on_these(database, ids, queries.retry)
         else:
             if not yes:
                 confirm(database, wanted, verb="retry")

@@ -1,5 +1,13 @@
 -- cancel: created, retry, waiting -> cancelled; active -> active, asked to stop
 --
--- As howdah.cancel, for several jobs in one transaction: all or none.
-SELECT x.id::text, howdah.cancel(x.id, :reason::text)
-FROM unnest(:ids::text::uuid[]) AS x (id)
+-- As howdah.cancel, for several jobs in one transaction. A job that is in none of the given states
+-- any more, once its lock is had, is left out: it has moved on, and the others must not suffer.
+SELECT live.id::text, howdah.cancel(live.id, :reason::text)
+FROM (
+    SELECT j.id
+    FROM howdah.job AS j
+    WHERE j.id = ANY (:ids::text::uuid[])
+      AND j.state = ANY (string_to_array(:states::text, ','))
+    ORDER BY j.id
+    FOR UPDATE
+) AS live
