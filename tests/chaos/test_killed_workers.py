@@ -26,7 +26,7 @@ def test_no_job_is_lost_and_no_effect_repeated_when_processes_are_killed(
 
 @pytest.mark.chaos
 def test_5000_jobs_survive_a_storm_of_kills(station: Station, seed: int) -> None:
-    found, kills = storm(station, seed, jobs=5_000, workers=3, pause=0.15)
+    found, kills = storm(station, seed, jobs=5_000, workers=3, pause=0.25)
 
     assert kills > 100
     assert_clean(found, 5_000)
