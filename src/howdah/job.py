@@ -256,7 +256,9 @@ def read_result(job_id: UUID, ending: Ending, signature: Signature | None) -> An
         case JobState.EXPIRED:
             raise JobExpiredError(f"job {job_id} expired: it ran out of time", job_id=job_id)
         case JobState.CANCELLED:
-            why = f": {ending.reason}" if ending.reason else ""
+            error = json.loads(ending.error) if ending.error else {}
+            said = error.get("message") if error.get("type") == "Cancel" else None
+            why = f": {ending.reason or said}" if ending.reason or said else ""
             raise JobCancelledError(f"job {job_id} was cancelled{why}", job_id=job_id)
         case _:
             error = json.loads(ending.error) if ending.error else {}

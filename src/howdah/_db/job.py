@@ -147,7 +147,7 @@ def claim(
 
 
 def finish(outcomes: Sequence[Outcome]) -> Query[Applied]:
-    """Archive what ended."""
+    """Archive what ended. Rows are locked in the order given: give them by id."""
     return Query(
         "job/finish",
         {
@@ -186,6 +186,15 @@ def held(worker_id: int) -> Query[list[tuple[str, int]]]:
     """The claims, (id, fence), that count as this worker's."""
     return Query(
         "job/held", {"worker_id": worker_id}, lambda rows: [(row[0], row[1]) for row in rows]
+    )
+
+
+def free(outcomes: Sequence[Outcome]) -> Query[frozenset[str]]:
+    """Which of these outcomes' jobs no other transaction holds right now."""
+    return Query(
+        "job/free",
+        {"ids": wire.array([o.job_id for o in outcomes])},
+        lambda rows: frozenset(row[0] for row in rows),
     )
 
 

@@ -48,6 +48,11 @@ class Migration:
     name: str
     sql: str
 
+    @property
+    def kind(self) -> str:
+        """`expand`, beside which older versions may work, or `contract`. The first line says."""
+        return self.sql.removeprefix("--").split(":", 1)[0].strip()
+
 
 def migrations() -> tuple[Migration, ...]:
     """All migrations this version knows, in order."""
@@ -163,11 +168,14 @@ def check_found(found: int, schema: str) -> None:
 
 
 def found_migration(connection: psycopg.Connection, schema: str) -> int:
-    """The newest migration applied to the schema, 0 when there is none."""
+    """The newest migration applied to the schema that matters here, 0 when there is none.
+
+    Later ones than this version knows matter only if they took something away.
+    """
     exists = connection.execute(_sql("version/exists", schema), {"schema": schema}).fetchone()
     if exists is None or not exists[0]:
         return 0
-    row = connection.execute(_sql("version/get", schema), {}).fetchone()
+    row = connection.execute(_sql("version/get", schema), {"known": needed()}).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -189,4 +197,5 @@ def _stamp(migration: Migration) -> str:
         _read("version/stamp")
         .replace("__number__", str(migration.number))
         .replace("__name__", quote_literal(migration.name))
+        .replace("__kind__", quote_literal(migration.kind))
     )

@@ -14,6 +14,7 @@ class ClaimedJob:
         "crash_count",
         "expire_in",
         "fence",
+        "held_at",
         "id",
         "key",
         "priority",
@@ -34,9 +35,11 @@ class ClaimedJob:
     key: str | None
     tags: str | None
     expire_in: float | None
+    held_at: float
     retry: str | None
 
-    def __init__(self, row: Any) -> None:
+    def __init__(self, row: Any, held_at: float) -> None:
+        self.held_at = held_at
         # The order of job/claim.sql. A plain tuple unpack is what this costs 50,000 times a second.
         (
             self.id,

@@ -137,12 +137,15 @@ class Claimer:
     async def _claim(self, room: int) -> int:
         """Claim once. Returns how many were found."""
         now = time.monotonic()
-        if self._link.opened != self._opened or now - self._scanned_at > FULL_SCAN_EVERY:
-            # A hint belongs to one run of the server. And as a belt to the reasoning in
-            # claim.sql, a look without any hint now and then.
+        if self._link.opened != self._opened:
+            # A hint belongs to one run of the server, and the idle lock to one session.
             self._hints.clear()
-            self._opened, self._scanned_at = self._link.opened, now
+            self._opened = self._link.opened
             self._resting = False
+        if now - self._scanned_at > FULL_SCAN_EVERY:
+            # As a belt to the reasoning in claim.sql, a look without any hint now and then.
+            self._hints.clear()
+            self._scanned_at = now
         query = jobs.claim(
             queues=self._order(),
             limit=room,
@@ -170,11 +173,12 @@ class Claimer:
 
     def _hand_out(self, rows: Sequence[Row]) -> int:
         found = 0
+        now = time.monotonic()
         for row in rows:
             if row[0] is None:
                 self._hints[row[4], row[6]] = row[12]
             else:
-                self._slots.offer(ClaimedJob(row))
+                self._slots.offer(ClaimedJob(row, now))
                 found += 1
         return found
 

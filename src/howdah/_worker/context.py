@@ -208,11 +208,17 @@ def clean(text: str, limit: int) -> str:
 
 def plain(value: object) -> object:
     """A field's value as JSON can hold it: as it is, or what repr says."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
         return value
     if isinstance(value, float):
         return value if value - value == 0 else repr(value)
-    return clean(value if isinstance(value, str) else repr(value), 2_000)
+    try:
+        return clean(value if isinstance(value, str) else repr(value), 2_000)
+    except Exception as error:
+        # Such as an int of more digits than Python likes to write out.
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def entered(context: Context) -> Callable[[], None]:

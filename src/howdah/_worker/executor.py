@@ -25,6 +25,8 @@ from howdah.errors import HowdahError, ResultError
 # A job whose task this worker does not know is put back for so long: during a rolling deploy a
 # newer worker will know it.
 UNKNOWN_PAUSE = 15.0
+# A job with a time limit begins within so long of its claim, or is given back.
+STALE_AFTER = 1.0
 # A suspect is put back for so long, at random, while another one runs.
 SUSPECT_PAUSE = (0.5, 2.5)
 
@@ -71,8 +73,11 @@ class Executor:
     async def run(self, job: ClaimedJob, slot: int) -> None:
         """Run one job to its outcome. Raises nothing that the job causes."""
         began = time.perf_counter()
+        outcome: Outcome | None
         try:
-            if job.crash_count < self._suspect_from:
+            if job.expire_in is not None and _is_stale(job):
+                outcome = Outcome(job.id, job.fence, Verdict.RELEASED)
+            elif job.crash_count < self._suspect_from:
                 outcome = await self._run(job, slot)
             else:
                 outcome = await self._run_suspect(job, slot)
@@ -242,6 +247,15 @@ class Executor:
                 outcome.delay,
             )
         )
+
+
+def _is_stale(job: ClaimedJob) -> bool:
+    """Whether a job was held ready for so long that its time limit is no longer its own.
+
+    The limit that the database watches runs from the claim. A job whose handler has not begun must
+    not be ended for it, and must not run once it was.
+    """
+    return time.monotonic() - job.held_at > STALE_AFTER
 
 
 def _seconds(limit: timedelta | float | None) -> float | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 
 from howdah._db import job as jobs
 from howdah._db import worker as workers
@@ -24,6 +25,9 @@ from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError, 
 
 BATCH = 1_000
 REPORT_EVERY = 0.25
+# What a transaction of somebody else holds is tried again after so long.
+LATER = 0.5
+LOCK_NOT_AVAILABLE = "55P03"
 SHORT_DELAY = 1.5
 
 
@@ -34,6 +38,7 @@ class Finisher:
         self._flushed = flushed
         self.ledger = Ledger(self._wake)
         self._batch: list[Outcome] = []
+        self._aside: dict[str, Outcome] = {}
         self._link = link
         self._signals = signals
         self._woken = asyncio.Event()
@@ -45,11 +50,12 @@ class Finisher:
     @property
     def pending(self) -> int:
         """Outcomes that the database has not said yes to."""
-        return len(self.ledger.outcomes) + len(self._batch)
+        return len(self.ledger.outcomes) + len(self._batch) + len(self._aside)
 
     def holds(self) -> set[str]:
         """The jobs of those outcomes."""
-        return {outcome.job_id for outcome in (*self.ledger.outcomes, *self._batch)}
+        told = (*self.ledger.outcomes, *self._batch, *self._aside.values())
+        return {outcome.job_id for outcome in told}
 
     async def run(self) -> None:
         """Flush until `stop`, then once more until nothing is left."""
@@ -78,7 +84,7 @@ class Finisher:
     async def _rest(self) -> None:
         """Wait for an outcome, or for the time at which reports are due."""
         self._woken.clear()
-        if self._stopping or self.ledger.outcomes or self._promotion_due:
+        if self.ledger.outcomes or self._promotion_due or (self._stopping and not self._aside):
             return
         try:
             async with asyncio.timeout(REPORT_EVERY):
@@ -96,8 +102,8 @@ class Finisher:
                 await self._link.run(workers.write_log(lines))
             if progress:
                 await self._link.run(jobs.progress(progress))
-        except HowdahError as error:
-            # Lines may be lost, jobs may not: they must not wait for the log.
+        except Exception as error:
+            # Lines may be lost, jobs may not: they neither wait for the log nor fall with it.
             self._signals.post(PassFailed("log", str(error)))
             if isinstance(error, DatabaseError) and self._stopping:
                 self.ledger.take_reports()
@@ -140,14 +146,19 @@ class Finisher:
         self, outcomes: list[Outcome], verb: Callable[[Sequence[Outcome]], Query[Applied]]
     ) -> None:
         """Run one statement until the database has answered it."""
+        # Whoever locks many jobs does so by id, so that no two can wait for each other.
+        outcomes = sorted(outcomes, key=attrgetter("job_id"))
         is_repeat = False
-        while True:
+        while outcomes:
             try:
                 applied = await self._link.run(verb(outcomes))
             except PayloadError as error:
                 await self._tell_apart(outcomes, verb, error)
                 return
             except HowdahError as error:
+                if getattr(error, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                    outcomes = await self._set_aside(outcomes)
+                    continue
                 # Unreachable, a deadlock, a full disk: none of it is the jobs' fault.
                 is_repeat = True
                 if not isinstance(error, DatabaseUnreachableError):
@@ -157,6 +168,19 @@ class Finisher:
                 if applied.ids is not None:
                     await self._mourn(outcomes, applied.ids, is_repeat=is_repeat)
                 return
+
+    async def _set_aside(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Keep for later what a transaction of somebody else holds; return the others."""
+        free = await self._persist(lambda: self._link.run(jobs.free(outcomes)))
+        for outcome in outcomes:
+            if outcome.job_id not in free:
+                self._aside[outcome.job_id] = outcome
+                asyncio.get_running_loop().call_later(LATER, self._take_up, outcome)
+        return [outcome for outcome in outcomes if outcome.job_id in free]
+
+    def _take_up(self, outcome: Outcome) -> None:
+        self._aside.pop(outcome.job_id, None)
+        self.ledger.settle(outcome)
 
     async def _tell_apart(
         self,

@@ -14,6 +14,8 @@ from howdah._model.outcome import Outcome
 from howdah._worker.claimed import ClaimedJob
 
 MOST_LINES = 10_000
+# Characters of results and errors that one statement may carry.
+HEAVIEST = 16_000_000
 
 
 class Ledger:
@@ -49,7 +51,14 @@ class Ledger:
             self._progress[job.id, job.fence] = report
 
     def take_outcomes(self, limit: int) -> list[Outcome]:
-        """Take the oldest outcomes."""
+        """Take the oldest outcomes: so many, or as many as weigh less than `HEAVIEST`."""
+        weight = 0
+        for count, outcome in enumerate(self.outcomes[:limit]):
+            if outcome.result is not None or outcome.error is not None:
+                weight += len(outcome.result or "") + len(outcome.error or "")
+                if weight > HEAVIEST and count:
+                    limit = count
+                    break
         taken, self.outcomes = self.outcomes[:limit], self.outcomes[limit:]
         return taken
 

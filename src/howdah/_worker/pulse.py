@@ -19,6 +19,8 @@ from howdah._worker.link import Link
 from howdah.errors import DatabaseError
 
 EVERY = 1.0
+# Whatever was claimed ahead is begun within so long, or given back.
+LONGEST_WAIT = 1.5
 
 
 class Pulse:
@@ -38,7 +40,6 @@ class Pulse:
         self._link = link
         self._executor = executor
         self._ledger = ledger
-        self._done = 0
         self._signals = signals
         self._worker_id = worker_id
         self._lease = lease
@@ -71,18 +72,15 @@ class Pulse:
             await asyncio.sleep(every)
 
     def _give_back_unbegun(self) -> None:
-        """Give back what is held ready while every slot is busy with something long.
+        """Give back what has been held ready for too long, since the slots have become slow.
 
         It was claimed for slots that were quick until then. Another worker can have it now, and
         its time limit, which runs from the claim, must not pass while it waits here.
         """
-        slots = self._executor.slots
-        if slots.waiting and slots.done == self._done:
-            self._release_unbegun()
-        self._done = slots.done
+        self._release_unbegun(held_before=time.monotonic() - LONGEST_WAIT)
 
-    def _release_unbegun(self) -> None:
-        for job in self._executor.slots.take_waiting():
+    def _release_unbegun(self, *, held_before: float | None = None) -> None:
+        for job in self._executor.slots.take_waiting(held_before=held_before):
             self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
 
     def _give_everything_back(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 
 from howdah._worker.claimed import ClaimedJob
 
@@ -32,13 +33,16 @@ class Slots:
         self._tasks: list[asyncio.Task[None]] = []
         self._room = asyncio.Event()
         self._stopping = False
+        self._clean = copy_context()
 
     def start(self) -> None:
         """Open the slots."""
-        self._tasks = [
-            asyncio.create_task(self._slot(number), name=f"howdah slot {number}")
-            for number in range(self.count)
-        ]
+        self._tasks = [self._open(number) for number in range(self.count)]
+
+    def _open(self, number: int) -> asyncio.Task[None]:
+        return asyncio.create_task(
+            self._slot(number), name=f"howdah slot {number}", context=self._clean.copy()
+        )
 
     def task(self, number: int) -> asyncio.Task[None]:
         """The task of one slot, for interrupting what runs there."""
@@ -73,10 +77,15 @@ class Slots:
         """Make `wait_for_room` return."""
         self._room.set()
 
-    def take_waiting(self) -> list[ClaimedJob]:
-        """Take back the jobs that no slot has begun."""
-        taken = list(self.waiting)
-        self.waiting.clear()
+    def take_waiting(self, *, held_before: float | None = None) -> list[ClaimedJob]:
+        """Take back jobs that no slot has begun.
+
+        Args:
+            held_before: Only those claimed before this moment of the monotonic clock.
+        """
+        taken: list[ClaimedJob] = []
+        while self.waiting and (held_before is None or self.waiting[0].held_at < held_before):
+            taken.append(self.waiting.popleft())
         return taken
 
     async def stop(self) -> None:
@@ -90,9 +99,11 @@ class Slots:
             future = self._resting.popleft()
             if not future.done():
                 future.set_result(None)
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        while not all(task.done() for task in self._tasks):
+            # Again while there are others: a slot may be opened anew in place of one that ends.
+            for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
 
     async def _slot(self, number: int) -> None:
         turn = 0
@@ -111,6 +122,11 @@ class Slots:
                 self.busy -= 1
                 self.done += 1
                 self._room.set()
+            if copy_context() != self._clean:
+                # The handler set a context variable, such as the tenant it works for. The next
+                # job must not find it, and only another task can be without it.
+                self._tasks[number] = self._open(number)
+                return
             turn += 1
             if turn >= TURN:
                 turn = 0

@@ -29,3 +29,12 @@ AS $$
                 ELSE ((howdah.now() + coalesce(p_retention, interval '14 days'))
                       AT TIME ZONE 'UTC')::date + 1 END
 $$;
+
+-- A job's errors with one more: the first twenty and the last twenty are kept, or a job that is
+-- tried for ever would carry ever more.
+CREATE OR REPLACE FUNCTION howdah.with_error(p_errors jsonb, p_error jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN jsonb_array_length(p_errors) >= 40 THEN p_errors - 20
+                ELSE coalesce(p_errors, '[]') END || p_error
+$$;

@@ -63,6 +63,13 @@ BEGIN
             p_task, coalesce(left(p_args::text, 80), 'null')
             USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
     END IF;
+    IF p_options ? 'id' AND NOT p_options ? 'new_id'
+       AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'cannot send % with an id in a % transaction: whether it has run cannot be seen from there',
+            p_task, current_setting('transaction_isolation')
+            USING ERRCODE = 'HW005', DETAIL = '{}',
+                  HINT = 'Send it in a READ COMMITTED transaction, or use a key.';
+    END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
                                 retention, start_after, ready_xid)
@@ -90,7 +97,12 @@ BEGIN
             RETURN QUERY SELECT v_id, true;
             RETURN;
         END IF;
+        -- By the id first, the archive included: a repeated send is answered with its own job,
+        -- whoever holds the key by now.
         SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.id = v_id;
+        IF v_found IS NULL AND p_options ? 'id' AND NOT p_options ? 'new_id' THEN
+            SELECT a.id INTO v_found FROM howdah.archive AS a WHERE a.id = v_id LIMIT 1;
+        END IF;
         IF v_found IS NULL THEN
             SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.task = p_task AND j.key = v_key;
         END IF;

@@ -114,7 +114,9 @@ BEGIN
                 fence      = j.fence + 1,
                 worker_id  = p_worker,
                 started_at = howdah.now(),
-                expire_at  = howdah.now() + j.expire_in
+                -- Whatever was written there by hand must not stop the claims of all.
+                expire_at  = howdah.now() + CASE WHEN j.expire_in IS NOT NULL
+                                                 THEN least(j.expire_in, interval '100 years') END
             WHERE j.ctid = ANY (ARRAY(
                 SELECT l.t FROM from_late AS l UNION ALL SELECT f.t FROM from_first AS f))
             RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,

@@ -44,7 +44,7 @@ BEGIN
                g.queue, g.task, g.args, g.key, g.tags, g.retry, g.expire_in, g.retention,
                g.cancel_reason, g.progress,
                CASE WHEN g.error IS NULL THEN g.errors
-                    ELSE coalesce(g.errors, '[]') || g.error::jsonb END,
+                    ELSE howdah.with_error(g.errors, g.error::jsonb) END,
                g.result::jsonb
         FROM gone AS g)
     SELECT count(*),

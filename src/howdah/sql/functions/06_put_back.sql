@@ -58,7 +58,7 @@ BEGIN
             ready_xid   = CASE WHEN o.state = 'retry' AND coalesce(o.delay, 0) <= 0
                                THEN pg_current_xact_id() END,
             errors      = CASE WHEN o.error IS NULL THEN j.errors
-                               ELSE coalesce(j.errors, '[]') || o.error::jsonb END
+                               ELSE howdah.with_error(j.errors, o.error::jsonb) END
         FROM unnest(p_ids, p_fences, p_states, p_delays, p_spent, p_errors)
             AS o (id, fence, state, delay, spent, error)
         WHERE j.id = o.id

@@ -11,5 +11,6 @@ $migrate$;
 CREATE TABLE IF NOT EXISTS howdah.version (
     migration  int         PRIMARY KEY,
     name       text        NOT NULL,
+    kind       text        NOT NULL CHECK (kind IN ('expand', 'contract')),
     applied_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );

@@ -1,1 +1,1 @@
-INSERT INTO howdah.version (migration, name) VALUES (__number__, __name__);
+INSERT INTO howdah.version (migration, name, kind) VALUES (__number__, __name__, __kind__);
