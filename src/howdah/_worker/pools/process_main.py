@@ -52,19 +52,25 @@ def main(fd: int) -> None:
     # The worker decides when this process ends; the terminal's Ctrl-C is not for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = socket.socket(fileno=fd)
+    # What a handler runs has no business with it, and would keep it open after our death.
+    pipe.set_inheritable(False)
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     ledger = _PipeLedger(pipe)
     with pipe.makefile("rb") as calls:
         for line in calls:
+            # A process that dies before this has run nothing.
+            ledger.send({"begun": True})
             ledger.send(_serve(line, ledger))
 
 
 def _end_with(pipe: socket.socket) -> None:
-    """End the process when the worker is gone."""
+    """End the process, and what its handler started, when the worker is gone."""
     poll = select.poll()
     poll.register(pipe.fileno(), select.POLLHUP | getattr(select, "POLLRDHUP", 0))
     while not poll.poll():
         continue
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 

@@ -1,7 +1,8 @@
 """Processes for `executor="process"` handlers: the only ones that can be ended at any moment.
 
 Each is spawned (never forked from a process that has threads), serves one handler at a time, is
-used again by the next job, and is killed when its handler is no longer wanted.
+used again by the next job, and is killed when its handler is no longer wanted. Whatever it started
+is in its process group and is killed with it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -22,6 +24,8 @@ from howdah._worker.tasks import TaskLike
 
 # One line carries a whole result.
 LONGEST_LINE = 64 * 1024 * 1024
+# What a process said before it died lies in the socket's buffer, and is read within this time.
+LAST_LINES = 0.5
 
 
 class _Worker:
@@ -36,6 +40,7 @@ class _Worker:
         self.process = process
         self.reader = reader
         self.writer = writer
+        self._gone = asyncio.create_task(process.wait(), name="howdah watch of a process")
 
     @classmethod
     async def spawn(cls) -> _Worker:
@@ -55,15 +60,42 @@ class _Worker:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
         return cls(process, reader, writer)
 
+    async def begin(self, call: bytes) -> bool:
+        """Hand over a call. False when the process died before it began, so that nothing ran."""
+        self.writer.write(call)
+        while line := await self.line():
+            # Anything else is late: from a copy of itself that an earlier handler made.
+            if "begun" in json.loads(line):
+                return True
+        return False
+
+    async def line(self) -> bytes:
+        """What it says next, or nothing when it is gone.
+
+        Its socket alone does not tell: what the handler forked holds the other end open.
+        """
+        reading = asyncio.create_task(self.reader.readline(), name="howdah line of a process")
+        try:
+            await asyncio.wait({reading, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                await asyncio.wait({reading}, timeout=LAST_LINES)
+            return reading.result() if reading.done() else b""
+        except (ConnectionError, ValueError):
+            return b""
+        finally:
+            reading.cancel()
+
     async def end(self) -> int:
-        """Kill it, and return how it ended."""
-        self.writer.close()
-        if self.process.returncode is None:
+        """Kill it with what it started, and return how it ended."""
+        # Once it is waited for, its number is safe from reuse only while its group has members:
+        # somebody still holds our socket then.
+        if self.process.returncode is None or not self.reader.at_eof():
             try:
-                self.process.kill()
-            except ProcessLookupError:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
                 pass
-        return await self.process.wait()
+        self.writer.close()
+        return await self._gone
 
 
 class ProcessPool:
@@ -81,11 +113,9 @@ class ProcessPool:
             RemoteError: It failed there, or the process died.
             Snooze, Suspend, Cancel: It said so.
         """
-        worker = self._free.pop() if self._free else await _Worker.spawn()
+        call = write_call(task.fn.__module__, task.fn.__qualname__, context.schema, job)
+        worker = await self._begin(call)
         try:
-            worker.writer.write(
-                write_call(task.fn.__module__, task.fn.__qualname__, context.schema, job)
-            )
             answer = await self._listen(worker, job, context)
         except BaseException:
             self._end(worker)
@@ -104,19 +134,31 @@ class ProcessPool:
         if self._ending:
             await asyncio.gather(*self._ending)
 
+    async def _begin(self, call: bytes) -> _Worker:
+        """A process that has begun the call: a free one that is still alive, or a new one."""
+        while True:
+            is_new = not self._free
+            worker = await _Worker.spawn() if is_new else self._free.pop()
+            try:
+                has_begun = await worker.begin(call)
+            except BaseException:
+                self._end(worker)
+                raise
+            # Of a new one that died, its listener tells how.
+            if has_begun or is_new:
+                return worker
+            self._end(worker)
+
     async def _listen(self, worker: _Worker, job: ClaimedJob, context: Context) -> dict[str, Any]:
         """Pass on what the handler logs until the call has ended."""
-        try:
-            while line := await worker.reader.readline():
-                message: dict[str, Any] = json.loads(line)
-                if "log" in message:
-                    context.ledger.log(message["log"])
-                elif "progress" in message:
-                    context.ledger.progress(job, message["progress"])
-                else:
-                    return message
-        except (ConnectionError, ValueError):
-            pass
+        while line := await worker.line():
+            message: dict[str, Any] = json.loads(line)
+            if "log" in message:
+                context.ledger.log(message["log"])
+            elif "progress" in message:
+                context.ledger.progress(job, message["progress"])
+            else:
+                return message
         code = await worker.end()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         entry = failure.plain_entry("ProcessDied", f"its process {how} while it ran", job)

@@ -1,7 +1,7 @@
 """What passes between a worker and the processes that run its `executor="process"` handlers.
 
 One JSON document a line, both ways over one socket. The worker sends a call; the process answers
-with any number of `log` and `progress` lines and then one that ends the call.
+with `begun`, any number of `log` and `progress` lines, and then one that ends the call.
 """
 
 from __future__ import annotations
