@@ -65,7 +65,6 @@ class Howdah:
         quote_name(schema)
         self._schema = schema
         self._url = url
-        self._pool_size = pool_size
         self._payload_limit = payload_limit
         self._defaults = SendOptions(
             priority=priority, retry=retry, expire_in=expire_in, retention=retention
@@ -74,8 +73,11 @@ class Howdah:
         self._tasks: dict[str, Task[..., Any, ..., Any]] = {}
         self._lock = threading.Lock()
         self._cluster: Any = None
+        self._pool = AsyncPool(lambda: self.database_url, schema, size=pool_size)
         self.signals = Signals()
         self.jobs = Jobs(self.run)
+        #: The same verbs for code that does not await.
+        self.sync = Sync(lambda: self.database_url, schema, pool_size)
 
     @property
     def schema(self) -> str:
@@ -114,11 +116,6 @@ class Howdah:
                 self._url = url
         assert self._url is not None
         return self._url
-
-    @cached_property
-    def sync(self) -> Sync:
-        """The same verbs for code that does not await."""
-        return Sync(lambda: self.database_url, self._schema, self._pool_size)
 
     def queue(
         self,
@@ -198,17 +195,13 @@ class Howdah:
 
     async def close(self) -> None:
         """Close the connections of this event loop, and let go of the private Postgres."""
-        if "_pool" in self.__dict__:
-            await self._pool.close()
-        if "sync" in self.__dict__:
-            self.sync.close()
+        await self._pool.close()
+        self.sync.close()
         with self._lock:
             cluster, self._cluster = self._cluster, None
             if cluster is not None:
                 self._url = None
         if cluster is not None:
-            self.__dict__.pop("_pool", None)
-            self.__dict__.pop("sync", None)
             await asyncio.to_thread(cluster.release)
 
     def defaults_of(self, queue: str) -> SendOptions:
@@ -221,7 +214,7 @@ class Howdah:
         """Run a query: in the transaction of `conn`, or on a connection of our own."""
         if conn is not None:
             return await adapt.async_runner(conn, self._schema).run(query)
-        return await (await self._open_pool()).run(query, again=again)
+        return await self._pool.run(query, again=again)
 
     async def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
@@ -232,17 +225,7 @@ class Howdah:
             for query in queries:
                 await runner.run(query)
             return
-        await (await self._open_pool()).run_all(queries, done=done)
-
-    async def _open_pool(self) -> AsyncPool:
-        if "_pool" not in self.__dict__ and not (self._url or os.environ.get(URL_VARIABLE)):
-            # Starting a private Postgres takes a moment, which the loop must not wait for.
-            await asyncio.to_thread(lambda: self.database_url)
-        return self._pool
-
-    @cached_property
-    def _pool(self) -> AsyncPool:
-        return AsyncPool(self.database_url, self._schema, size=self._pool_size)
+        await self._pool.run_all(queries, done=done)
 
     def _register(self, task: NewTask) -> Task[..., Any, ..., Any]:
         if task.name in self._tasks:

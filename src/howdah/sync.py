@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import Any, Generic, overload
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import adapt, migrate
 from howdah._db import job as queries
-from howdah._db.job import Ending
+from howdah._db.job import Ending, Receipt
 from howdah._db.pool import Pool
 from howdah._db.query import Query
 from howdah._db.record import JobRecord
@@ -21,6 +20,7 @@ from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
+from howdah.schedules import SyncSchedules
 from howdah.task import BulkOrder, Call, Positional, Sender
 
 P = ParamSpec("P")
@@ -138,8 +138,9 @@ class Sync:
     def __init__(self, url: Callable[[], str], schema: str, pool_size: int) -> None:
         self._url = url
         self._schema = schema
-        self._pool_size = pool_size
+        self._pool = Pool(url, schema, size=pool_size)
         self.jobs = SyncJobs(self.run)
+        self.schedules = SyncSchedules(self.run, self._job)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""
@@ -158,6 +159,9 @@ class Sync:
         if order.queries:
             self.run_all(order.queries, conn=task.conn, done=order.done)
         return order.ids
+
+    def _job(self, receipt: Receipt) -> SyncJob[Any]:
+        return SyncJob(self.jobs, receipt.id, is_new=receipt.created)
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date. As `Howdah.migrate`."""
@@ -182,10 +186,4 @@ class Sync:
 
     def close(self) -> None:
         """Close the connections."""
-        if "_pool" in self.__dict__:
-            self._pool.close()
-            del self._pool
-
-    @cached_property
-    def _pool(self) -> Pool:
-        return Pool(self._url(), self._schema, size=self._pool_size)
+        self._pool.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ Ts = TypeVarTuple("Ts")
 
 # One statement takes so many jobs; more are sent in several, in one transaction.
 CHUNK = 10_000
+HEAVIEST = 16_000_000
 
 
 class Sends(Protocol):
@@ -234,8 +235,8 @@ class Sender(Generic[P, R]):
             jobs.send_many(
                 queue=self.task.queue,
                 task=self.task.name,
-                ids=ids[at : at + CHUNK],
-                args=encoded[at : at + CHUNK],
+                ids=ids[at:end],
+                args=encoded[at:end],
                 priority=said.get("priority", 0),
                 start_after=said.get("start_after"),
                 delay=said.get("delay"),
@@ -244,7 +245,7 @@ class Sender(Generic[P, R]):
                 expire_in=said.get("expire_in"),
                 retention=said.get("retention"),
             )
-            for at in range(0, len(encoded), CHUNK)
+            for at, end in _chunks(encoded)
         ]
         return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
 
@@ -329,6 +330,18 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}{self.signature}>"
+
+
+def _chunks(encoded: list[str]) -> Iterator[tuple[int, int]]:
+    """Where to cut: after so many jobs, or so many characters."""
+    start = weight = 0
+    for at, text in enumerate(encoded):
+        weight += len(text)
+        if at > start and (at - start >= CHUNK or weight > HEAVIEST):
+            yield start, at
+            start, weight = at, len(text)
+    if start < len(encoded):
+        yield start, len(encoded)
 
 
 def _json(value: Any) -> str:

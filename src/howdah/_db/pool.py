@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import psycopg
 import psycopg_pool
@@ -26,13 +26,17 @@ UNIQUE_VIOLATION = "23505"
 
 
 class AsyncPool:
-    """Runs queries on connections of the loop it is used from."""
+    """Runs queries on connections of the loop it is used from, and of the process.
 
-    def __init__(self, url: str, schema: str, *, size: int) -> None:
+    Args:
+        url: Asked when the first connection is opened.
+    """
+
+    def __init__(self, url: Callable[[], str], schema: str, *, size: int) -> None:
         self._url = url
         self._schema = schema
         self._size = size
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Open] = WeakKeyDictionary()
+        self._pools: dict[tuple[int, asyncio.AbstractEventLoop], _Open] = {}
 
     async def run(self, query: Query[T], *, again: Query[T] | None = None) -> T:
         """Run one query in a transaction of its own.
@@ -94,22 +98,25 @@ class AsyncPool:
 
     async def close(self) -> None:
         """Close the connections of this loop."""
-        opened = self._pools.pop(asyncio.get_running_loop(), None)
+        opened = self._pools.pop(self._here(), None)
         if opened is not None:
             await opened.pool.close()
 
     async def _open(self) -> _Open:
-        loop = asyncio.get_running_loop()
-        if (opened := self._pools.get(loop)) is not None:
+        here = self._here()
+        if (opened := self._pools.get(here)) is not None:
             return opened
+        self._forget_closed()
+        # Finding it may mean to start a private Postgres, which the loop must not wait for.
+        url = await asyncio.to_thread(self._url)
         # A connection of our own first: the pool would only say that it timed out.
-        probe, found = await session.connect(self._url, self._schema, name="howdah")
+        probe, found = await session.connect(url, self._schema, name="howdah")
         await probe.close()
-        if (opened := self._pools.get(loop)) is not None:
+        if (opened := self._pools.get(here)) is not None:
             return opened
         pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]] = (
             psycopg_pool.AsyncConnectionPool(
-                self._url,
+                url,
                 kwargs=session.options("howdah"),
                 min_size=1,
                 max_size=self._size,
@@ -118,9 +125,24 @@ class AsyncPool:
                 name="howdah",
             )
         )
-        opened = self._pools[loop] = _Open(pool, self._schema, prepare=not found.is_pooled)
+        opened = self._pools[here] = _Open(pool, self._schema, prepare=not found.is_pooled)
         await pool.open()
         return opened
+
+    def _here(self) -> tuple[int, asyncio.AbstractEventLoop]:
+        # A forked process shares the sockets of its parent, and must not use them.
+        return os.getpid(), asyncio.get_running_loop()
+
+    def _forget_closed(self) -> None:
+        """Let go of the connections of loops that are closed, such as that of an `asyncio.run`.
+
+        Nobody can await their closing any more, so the sockets are just closed. Those that came
+        over a fork are the parent's, and stay open for it.
+        """
+        for pid, loop in [here for here in self._pools if here[1].is_closed()]:
+            opened = self._pools.pop((pid, loop))
+            if pid == os.getpid():
+                opened.drop()
 
 
 class _Open:
@@ -136,6 +158,13 @@ class _Open:
         self.pool = pool
         self._schema = schema
         self._prepare = prepare
+
+    def drop(self) -> None:
+        """Close the connections without a word, on a loop that is closed."""
+        # The pool has no way to be closed without its loop; its idle connections are all it has.
+        for connection in self.pool._pool:
+            connection.pgconn.finish()
+        self.pool._pool.clear()
 
     async def run(self, query: Query[T]) -> T:
         # Not pool.connection(): its commit is for nothing here, where a statement is its own
@@ -162,12 +191,16 @@ class _Open:
 class Pool:
     """The blocking twin, for any number of threads."""
 
-    def __init__(self, url: str, schema: str, *, size: int) -> None:
+    def __init__(self, url: Callable[[], str], schema: str, *, size: int) -> None:
         self._url = url
         self._schema = schema
         self._size = size
         self._lock = threading.Lock()
         self._pool: psycopg_pool.ConnectionPool[psycopg.Connection[Any]] | None = None
+        self._pid = os.getpid()
+        # Pools that came over a fork: their sockets are the parent's, so they are neither used
+        # nor closed here, and kept so that nothing closes them behind our back.
+        self._inherited: list[psycopg_pool.ConnectionPool[psycopg.Connection[Any]]] = []
         self._prepare = True
 
     def run(self, query: Query[T], *, again: Query[T] | None = None) -> T:
@@ -237,12 +270,17 @@ class Pool:
 
     def _open(self) -> psycopg_pool.ConnectionPool[psycopg.Connection[Any]]:
         with self._lock:
+            if self._pool is not None and self._pid != os.getpid():
+                self._inherited.append(self._pool)
+                self._pool = None
             if self._pool is None:
-                probe, found = session.connect_blocking(self._url, self._schema, name="howdah")
+                self._pid = os.getpid()
+                url = self._url()
+                probe, found = session.connect_blocking(url, self._schema, name="howdah")
                 probe.close()
                 self._prepare = not found.is_pooled
                 self._pool = psycopg_pool.ConnectionPool(
-                    self._url,
+                    url,
                     kwargs=session.options("howdah"),
                     min_size=1,
                     max_size=self._size,
