@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from howdah._worker.loading import load_app
 from howdah._worker.settings import WorkerSettings
@@ -34,7 +34,11 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
     # Signals are the supervisor's business. A terminal sends them to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    said = sys.stdin.readline()
+    # What a handler runs inherits the standard input, and must not read what is meant for us.
+    orders = os.fdopen(os.dup(0))
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    said = orders.readline()
     if not said:
         # The supervisor died before it could say what to do.
         os._exit(0)
@@ -51,12 +55,12 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
     if config["loop"] == "uvloop":
         import uvloop
 
-        uvloop.run(_work(app, config))
+        uvloop.run(_work(app, config, orders))
     else:
-        asyncio.run(_work(app, config))
+        asyncio.run(_work(app, config, orders))
 
 
-async def _work(app: AppLike, config: dict[str, Any]) -> None:
+async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
     worker = Worker(
         app,
         config["url"],
@@ -67,7 +71,7 @@ async def _work(app: AppLike, config: dict[str, Any]) -> None:
     loop = asyncio.get_running_loop()
 
     def obey() -> None:
-        for line in sys.stdin:
+        for line in orders:
             word = line.strip()
             loop.call_soon_threadsafe(lambda now: worker.stop(now=now), word == "now")
         loop.call_soon_threadsafe(lambda: worker.stop(now=True))
