@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from howdah._worker.child import LAST_WORD
+from howdah._worker.settings import WorkerSettings
 from tests.acceptance.harness import Station
 
 ROUGH = "tests.acceptance.rough_handlers:app"
@@ -15,3 +17,20 @@ def test_what_a_handler_runs_finds_an_empty_input_and_hears_no_orders(station: S
 
     assert ("completed", "") == (station.state(job), station.job(job)["result"])
     assert 0 == worker.leave(seconds=10)
+
+
+def test_an_orphan_leaves_though_a_handler_holds_its_loop(station: Station) -> None:
+    gate = station.folder / "gate"
+    worker = station.work(WorkerSettings(lease=2.0))
+    job = station.send("hold_the_loop_until", gate=str(gate))
+    station.until_running(job)
+    child = worker.child()
+
+    worker.kill()
+    station.until(lambda: not child.is_running(), seconds=LAST_WORD + 5, what="the orphan stays")
+    station.work(WorkerSettings(lease=2.0))
+    station.until_running(job, run=2)
+    gate.touch()
+    station.until_over(job)
+
+    assert "completed" == station.state(job)

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,6 +28,10 @@ from howdah.errors import HowdahError
 EXIT_CONFIG = 78
 #: The lease was lost; a new child with a new id takes over.
 EXIT_LEASE_LOST = 75
+#: A part of the worker failed, or its supervisor died and it could not leave in order.
+EXIT_FAILED = 1
+# So long an orphan may take to give back and leave.
+LAST_WORD = 10.0
 
 
 def main(prepare: Callable[[AppLike], None] | None = None) -> None:
@@ -75,6 +80,9 @@ async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
             word = line.strip()
             loop.call_soon_threadsafe(lambda now: worker.stop(now=now), word == "now")
         loop.call_soon_threadsafe(lambda: worker.stop(now=True))
+        # The loop may be held up by a handler, and others run the jobs before it lets go.
+        time.sleep(LAST_WORD)
+        os._exit(EXIT_FAILED)
 
     threading.Thread(target=obey, daemon=True, name="howdah orders").start()
     await worker.run()
