@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from howdah._worker.child import LAST_WORD
+from howdah._worker.child import EXIT_FAILED, LAST_WORD
 from howdah._worker.settings import WorkerSettings
 from tests.acceptance.harness import Station
 
@@ -34,3 +34,19 @@ def test_an_orphan_leaves_though_a_handler_holds_its_loop(station: Station) -> N
     station.until_over(job)
 
     assert "completed" == station.state(job)
+
+
+def test_a_child_that_fails_is_replaced_though_a_thread_hangs_in_it(station: Station) -> None:
+    gate = station.folder / "gate"
+    station.work(app=ROUGH)
+    held = station.send("hold_a_thread", gate=str(gate))
+    station.until_running(held)
+
+    station.send("break_the_worker")
+    station.until(lambda: station.told("WorkerDied", exit_code=EXIT_FAILED), seconds=20)
+    again = station.until_running(held, run=2)
+    gate.touch()
+    station.until_over()
+
+    assert (1, 1) == (again["attempt"], station.job(held)["crash_count"])
+    assert {"completed": 2} == station.counts()

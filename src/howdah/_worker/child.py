@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
@@ -85,12 +86,18 @@ async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
         os._exit(EXIT_FAILED)
 
     threading.Thread(target=obey, daemon=True, name="howdah orders").start()
-    await worker.run()
+    try:
+        await worker.run()
+        code = EXIT_LEASE_LOST if worker.lease_lost else 0
+    except BaseException:
+        # A defect of ours. The supervisor gives back what is held, and starts another.
+        traceback.print_exc()
+        code = EXIT_FAILED
     sys.stdout.flush()
     sys.stderr.flush()
-    # From within the loop, which would wait for its tasks when it ends: neither a handler that
-    # hangs in a thread nor one that catches its cancellation may keep the process.
-    os._exit(EXIT_LEASE_LOST if worker.lease_lost else 0)
+    # From within the loop, which would wait for its tasks and threads when it ends: neither a
+    # handler that hangs in a thread nor one that catches its cancellation may keep the process.
+    os._exit(code)
 
 
 if __name__ == "__main__":
