@@ -102,6 +102,17 @@ class AsyncPool:
         if opened is not None:
             await opened.pool.close()
 
+    def drop(self) -> None:
+        """Close the connections of all loops of this process, without a word to the server.
+
+        For one who cannot await their closing, as when their loops do not run any more. A pool
+        that is used again opens new ones.
+        """
+        for pid, loop in list(self._pools):
+            opened = self._pools.pop((pid, loop))
+            if pid == os.getpid():
+                opened.drop()
+
     async def _open(self) -> _Open:
         here = self._here()
         if (opened := self._pools.get(here)) is not None:
@@ -126,7 +137,9 @@ class AsyncPool:
             )
         )
         opened = self._pools[here] = _Open(pool, self._schema, prepare=not found.is_pooled)
-        await pool.open()
+        with faults.translated(self._schema):
+            # With its first connection: else the first query would have it open a second.
+            await pool.open(wait=True, timeout=WAIT)
         return opened
 
     def _here(self) -> tuple[int, asyncio.AbstractEventLoop]:
@@ -160,7 +173,7 @@ class _Open:
         self._prepare = prepare
 
     def drop(self) -> None:
-        """Close the connections without a word, on a loop that is closed."""
+        """Close the connections without a word, on a loop that may be closed."""
         # The pool has no way to be closed without its loop; its idle connections are all it has.
         for connection in self.pool._pool:
             connection.pgconn.finish()
