@@ -72,7 +72,7 @@ async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
         config["url"],
         WorkerSettings.from_json(config["settings"]),
         worker_id=config["worker_id"],
-        marks=Path(config["marks"]),
+        marks=config["marks"],
     )
     loop = asyncio.get_running_loop()
 

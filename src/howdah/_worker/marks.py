@@ -1,13 +1,16 @@
 """Which jobs a process is running right now, where its supervisor can read it after a crash.
 
-A shared file of sixteen bytes for each slot: the id of the job whose handler runs there, or zeros.
-Only those jobs may have taken the process down; what it merely held is blameless.
+Shared memory of sixteen bytes for each slot: the id of the job whose handler runs there, or zeros.
+Only those jobs may have taken the process down; what it merely held is blameless. It is a file
+without a name, handed down as an open descriptor: nothing can remove it, and no kill leaves it
+behind.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import sys
 import tempfile
 from pathlib import Path
 from uuid import UUID
@@ -17,13 +20,13 @@ _NOBODY = bytes(SIZE)
 
 
 class Marks:
-    """The file as the process that runs the jobs writes it."""
+    """The memory as the process that runs the jobs writes it. The descriptor is its own then."""
 
-    def __init__(self, path: Path | None, slots: int) -> None:
+    def __init__(self, descriptor: int | None, slots: int) -> None:
         self._map: mmap.mmap | None = None
-        if path is not None:
-            with path.open("r+b") as file:
-                self._map = mmap.mmap(file.fileno(), slots * SIZE)
+        if descriptor is not None:
+            self._map = mmap.mmap(descriptor, slots * SIZE)
+            os.close(descriptor)
 
     def set(self, slot: int, job_id: str) -> None:
         """A handler is about to run in this slot."""
@@ -36,22 +39,25 @@ class Marks:
             self._map[slot * SIZE : slot * SIZE + SIZE] = _NOBODY
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the memory."""
         if self._map is not None:
             self._map.close()
             self._map = None
 
 
-def make(slots: int) -> Path:
-    """Make an empty file for one process."""
-    handle, name = tempfile.mkstemp(prefix="howdah-marks-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(_NOBODY * slots)
-    return Path(name)
+def make(slots: int) -> int:
+    """Make empty marks for one process, and return the descriptor to hand down."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("howdah-marks")
+    else:
+        descriptor, name = tempfile.mkstemp(prefix="howdah-marks-")
+        Path(name).unlink()
+    os.ftruncate(descriptor, slots * SIZE)
+    return descriptor
 
 
-def read(path: Path) -> list[str]:
+def read(descriptor: int) -> list[str]:
     """The ids of the jobs that were running, after the process is gone."""
-    data = path.read_bytes()
+    data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     entries = (data[at : at + SIZE] for at in range(0, len(data), SIZE))
     return [str(UUID(bytes=entry)) for entry in entries if entry != _NOBODY]

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 
 from howdah._db import worker as workers
@@ -38,10 +37,10 @@ LAST_WORD = 10.0
 class Child:
     """One child process and what is known of it."""
 
-    def __init__(self, worker_id: int, process: subprocess.Popen[bytes], marks_file: Path) -> None:
+    def __init__(self, worker_id: int, process: subprocess.Popen[bytes], marks: int) -> None:
         self.worker_id = worker_id
         self.process = process
-        self.marks_file = marks_file
+        self.marks = marks
         self.started = time.monotonic()
 
     def say(self, word: str) -> None:
@@ -139,7 +138,6 @@ class Supervisor:
     def _spawn(self) -> Child:
         host, _ = identity()
         queues = list(weights(self._app, self._settings))
-        file = marks.make(self._settings.concurrency)
         worker_id = self._link.run(
             workers.register(
                 lease=self._settings.lease,
@@ -150,19 +148,21 @@ class Supervisor:
                 version=package_version(),
             )
         )
+        descriptor = marks.make(self._settings.concurrency)
         # A group of its own: what a terminal sends to us is not for the child.
         process = subprocess.Popen(
             [sys.executable, "-m", self._child_module],
             stdin=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=[descriptor],
         )
-        child = Child(worker_id, process, file)
+        child = Child(worker_id, process, descriptor)
         config = {
             "app": self._reference,
             "url": self._url,
             "settings": self._settings.to_json(),
             "worker_id": worker_id,
-            "marks": str(file),
+            "marks": descriptor,
             "loop": self._loop,
             "sys_path": sys.path,
         }
@@ -189,7 +189,8 @@ class Supervisor:
         """Give back what a dead child held. What it was running counts a crash."""
         code = child.process.returncode
         self._heartbeat.remove(child.worker_id)
-        running = marks.read(child.marks_file) if code != 0 else []
+        running = marks.read(child.marks) if code != 0 else []
+        os.close(child.marks)
         try:
             given_back = self._link.run(
                 workers.release(
@@ -199,7 +200,6 @@ class Supervisor:
         except DatabaseError:
             # The sweep of whoever is alive will do it when the lease has run out.
             given_back = 0
-        child.marks_file.unlink(missing_ok=True)
         self._children.remove(child)
         if code != 0:
             self._signals.post(WorkerDied(child.worker_id, child.process.pid, code, given_back))

@@ -10,7 +10,6 @@ import asyncio
 import os
 import socket
 from importlib.metadata import version
-from pathlib import Path
 
 from howdah._db import worker as workers
 from howdah._model.signals import WorkerStarted, WorkerStopped
@@ -50,7 +49,7 @@ class Worker:
         settings: WorkerSettings,
         *,
         worker_id: int,
-        marks: Path | None = None,
+        marks: int | None = None,
     ) -> None:
         self.worker_id = worker_id
         self.lease_lost = False
