@@ -112,3 +112,35 @@ def test_a_killed_supervisor_takes_its_children_along_and_loses_no_job(station: 
     assert [(1, 2)] * 4 == [(run["attempt"], run["fence"]) for run in second]
     assert {"completed": 4} == station.counts()
     assert {0} == {station.job(job)["crash_count"] for job in jobs}
+
+
+def test_a_child_that_dies_during_an_outage_costs_only_what_ran_a_crash(station: Station) -> None:
+    gate = station.folder / "gate"
+    lease = 1.0
+    worker = station.work(WorkerSettings(concurrency=1, lease=lease))
+    with station.connect() as connection:
+        for n in range(300):
+            station.send("tick", n=n, conn=connection)
+        running = station.send("wait_for", gate=str(gate), conn=connection)
+        for n in range(300):
+            station.send("tick", n=n, conn=connection)
+    station.until_running(running)
+    station.until(
+        lambda: station.sql(
+            "SELECT 1 FROM howdah.job AS j WHERE state = 'active' AND id <> %s LIMIT 1", running
+        )
+    )
+
+    station.sql("ALTER FUNCTION howdah.release RENAME TO away")
+    worker.child().kill()
+    (died,) = station.until(lambda: station.told("WorkerDied"))
+    station.until(lambda: time.monotonic() - died["at"] > 2 * lease)
+    station.sql("ALTER FUNCTION howdah.away RENAME TO release")
+    station.until_running(running, run=2)
+    gate.touch()
+    station.until_over()
+
+    assert [] == station.told("WorkersSwept")
+    assert [(running, 1)] == station.sql(
+        "SELECT id, crash_count FROM howdah.jobs AS v WHERE crash_count > 0"
+    )

@@ -25,11 +25,12 @@ from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import identity, package_version, weights
-from howdah.errors import DatabaseError
+from howdah.errors import HowdahError
 
 LOOK_EVERY = 0.05
 SHORT_LIFE = 5.0
 LONGEST_BACKOFF = 5.0
+AFTER_FAILURE = 0.5
 # Beyond its grace a child gets so long to give back and leave before it is killed.
 LAST_WORD = 10.0
 
@@ -81,6 +82,9 @@ class Supervisor:
         self._children: list[Child] = []
         self._short_lives = 0
         self._start_at = 0.0
+        # What was running in children that died and whose jobs are not given back yet.
+        self._owed: dict[int, list[str]] = {}
+        self._give_back_at = 0.0
         self._asked = 0
         self._exit_code = 0
         self._wake = threading.Event()
@@ -131,8 +135,8 @@ class Supervisor:
                 return
             try:
                 self._children.append(self._spawn())
-            except DatabaseError:
-                self._start_at = time.monotonic() + 0.5
+            except HowdahError:
+                self._start_at = time.monotonic() + AFTER_FAILURE
                 return
 
     def _spawn(self) -> Child:
@@ -172,6 +176,7 @@ class Supervisor:
 
     def _look(self) -> None:
         """See which children are gone."""
+        self._give_back()
         for child in [one for one in self._children if one.process.poll() is not None]:
             self._bury(child)
             if child.process.returncode == EXIT_CONFIG:
@@ -188,21 +193,34 @@ class Supervisor:
     def _bury(self, child: Child) -> None:
         """Give back what a dead child held. What it was running counts a crash."""
         code = child.process.returncode
-        self._heartbeat.remove(child.worker_id)
-        running = marks.read(child.marks) if code != 0 else []
+        self._owed[child.worker_id] = marks.read(child.marks) if code != 0 else []
         os.close(child.marks)
-        try:
-            given_back = self._link.run(
-                workers.release(
-                    child.worker_id, running=running, crash_limit=self._settings.crash_limit
-                )
-            )
-        except DatabaseError:
-            # The sweep of whoever is alive will do it when the lease has run out.
-            given_back = 0
         self._children.remove(child)
+        given_back = self._give_back()
         if code != 0:
             self._signals.post(WorkerDied(child.worker_id, child.process.pid, code, given_back))
+
+    def _give_back(self) -> int:
+        """Give back what dead children held, once the database answers. Returns how many jobs.
+
+        Their leases are kept until then: whoever sweeps them cannot know what ran, and would count
+        a crash for all that was merely held.
+        """
+        given_back = 0
+        if time.monotonic() < self._give_back_at:
+            return given_back
+        for worker_id, running in list(self._owed.items()):
+            limit = self._settings.crash_limit
+            try:
+                given_back += self._link.run(
+                    workers.release(worker_id, running=running, crash_limit=limit)
+                )
+            except HowdahError:
+                self._give_back_at = time.monotonic() + AFTER_FAILURE
+                break
+            del self._owed[worker_id]
+            self._heartbeat.remove(worker_id)
+        return given_back
 
     def _was_declared_dead(self, worker_id: int) -> None:
         """A child's lease ran out: what it holds is others' now, so it must go."""
@@ -231,6 +249,11 @@ class Supervisor:
             self._wake.wait(LOOK_EVERY)
             for child in [one for one in self._children if one.process.poll() is not None]:
                 self._bury(child)
+        deadline = time.monotonic() + LAST_WORD
+        while self._owed and self._asked < 2 and time.monotonic() < deadline:
+            self._wake.clear()
+            self._wake.wait(LOOK_EVERY)
+            self._give_back()
 
     def _new_link(self, role: str) -> BlockingLink:
         return BlockingLink(self._url, self._app.schema, role=role, signals=self._signals)
