@@ -133,9 +133,9 @@ def dedupe_lanes() -> Query[None]:
     return Query("lane/dedupe", {}, _nothing)
 
 
-def make_partitions(*, days: int) -> Query[int]:
-    """Make the day partitions that the coming days will need. Answers with how many were made."""
-    return Query("database/make_partitions", {"days": days}, _scalar)
+def make_partitions(*, days: int) -> Query[tuple[int, int]]:
+    """Make the day partitions that the coming days will need: how many were made, and missed."""
+    return Query("database/make_partitions", {"days": days}, lambda rows: (rows[0][0], rows[0][1]))
 
 
 def drop_partitions(*, log_days: int) -> Query[list[str]]:
@@ -143,6 +143,11 @@ def drop_partitions(*, log_days: int) -> Query[list[str]]:
     return Query(
         "database/drop_partitions", {"log_days": log_days}, lambda rows: [row[0] for row in rows]
     )
+
+
+def delete_strays(*, log_days: int, limit: int) -> Query[int]:
+    """Delete what no partition holds and whose day is over, at most `limit` of each table."""
+    return Query("database/delete_strays", {"log_days": log_days, "limit": limit}, _scalar)
 
 
 def listen() -> Query[str]:

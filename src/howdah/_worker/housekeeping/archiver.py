@@ -7,7 +7,12 @@ from howdah._worker.blocking_link import BlockingLink
 from howdah._worker.settings import WorkerSettings
 
 DAYS_AHEAD = 3
-EVERY = 3_600.0
+STRAYS_BATCH = 10_000
+EVERY = 600.0
+# Somebody is in the tables.
+WHEN_MISSED = 30.0
+# There is more than one transaction should do.
+WHEN_MORE = 1.0
 
 
 class Archiver:
@@ -19,7 +24,11 @@ class Archiver:
 
     def run(self) -> float:
         """Make, drop and tidy once. Returns the seconds until the next."""
-        self._link.run(workers.make_partitions(days=DAYS_AHEAD))
-        self._link.run(workers.drop_partitions(log_days=self._settings.log_days))
+        log_days = self._settings.log_days
+        made, missed = self._link.run(workers.make_partitions(days=DAYS_AHEAD))
+        self._link.run(workers.drop_partitions(log_days=log_days))
+        deleted = self._link.run(workers.delete_strays(log_days=log_days, limit=STRAYS_BATCH))
         self._link.run(workers.dedupe_lanes())
-        return EVERY
+        if deleted >= STRAYS_BATCH or (made and missed):
+            return WHEN_MORE
+        return WHEN_MISSED if missed else EVERY

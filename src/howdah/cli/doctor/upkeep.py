@@ -63,7 +63,10 @@ def _behind(one: Partitions) -> Finding:
     if one.strays:
         count = f"{one.strays:,}" if one.strays <= COUNTED else f"more than {COUNTED:,}"
         says = f"{count} rows stand in {one.table}_default"
-        advice = "a worker whose role owns the tables moves them within the hour"
+        advice = (
+            "a worker whose role owns the tables moves them within minutes, or deletes them when"
+            " their day is over if there are more than 20,000 of a day"
+        )
     else:
         says = f"{one.table} has no partition for today and the days to come"
         advice = "a worker whose role owns the tables makes them; see `may keep house`"

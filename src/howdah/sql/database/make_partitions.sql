@@ -1,2 +1,2 @@
 -- Makes the day partitions that the coming days will need.
-SELECT howdah.make_partitions(:days::int8::int)
+SELECT p.made, p.missed FROM howdah.make_partitions(:days::int8::int) AS p

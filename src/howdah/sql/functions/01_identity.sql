@@ -21,7 +21,7 @@ AS $$
 $$;
 
 -- The day on which a job that finishes now may go. A retention of null means fourteen days; an
--- endless one stays in the default partition.
+-- endless one ends at 'infinity', which has a partition of its own.
 CREATE OR REPLACE FUNCTION howdah.keep_until(p_retention interval) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
