@@ -38,6 +38,8 @@ class Proxy:
         self._target = f"{facts['host']}/.s.PGSQL.{facts['port']}"
         self._trap: _Trap | None = None
         self._lock = threading.Lock()
+        self._passes = threading.Event()
+        self._passes.set()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / f".s.PGSQL.{PORT}"))
         self._listener.listen(64)
@@ -59,8 +61,17 @@ class Proxy:
             self._trap = trap
         return trap.sprung
 
+    def freeze(self) -> None:
+        """Pass nothing on, and keep every connection open, as a pooler that hangs does."""
+        self._passes.clear()
+
+    def thaw(self) -> None:
+        """Go on where it froze."""
+        self._passes.set()
+
     def close(self) -> None:
         """Accept nobody any more."""
+        self.thaw()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -81,11 +92,13 @@ class Proxy:
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         startup = client.recv(65536)
+        self._passes.wait()
         server.sendall(startup)
         role = startup.partition(b"application_name\0")[2].partition(b"\0")[0]
         asked = b""
         while True:
             ready, _, _ = select.select([client, server], [], [])
+            self._passes.wait()
             if client in ready:
                 asked = client.recv(1 << 20)
                 if not asked:

@@ -8,6 +8,8 @@ role that uses it decides when that is.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from typing import Any, TypeVar
 
@@ -24,22 +26,28 @@ T = TypeVar("T")
 # No statement of a worker takes long; one that does means the server is gone or stuck.
 DEADLINE = 30.0
 LONGEST_PAUSE = 2.0
+# So long the driver may try to cancel a statement that nobody waits for any more.
+LAST_WORD = 6.0
 
 
 class Link:
-    """One self-healing connection."""
+    """One self-healing connection, on which nothing takes longer than the deadline."""
 
-    def __init__(self, url: str, schema: str, *, role: str, signals: Signals) -> None:
+    def __init__(
+        self, url: str, schema: str, *, role: str, signals: Signals, deadline: float = DEADLINE
+    ) -> None:
         self.role = role
         self.is_pooled = False
         self._url = url
         self._schema = schema
         self._signals = signals
+        self._deadline = deadline
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._runner: AsyncPsycopgRunner | None = None
         self._lock = asyncio.Lock()
         self._lost_at: float | None = None
         self._failures = 0
+        self._abandoned: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
         self.opened = 0
 
     async def open(self) -> psycopg.AsyncConnection[Any]:
@@ -65,26 +73,51 @@ class Link:
             DatabaseError: It failed; a connection that broke is dropped.
         """
         async with self._lock:
+            # A task of its own can be left behind. A driver that is interrupted waits for the
+            # server to agree, and a server that says nothing does not agree either.
+            asking = asyncio.create_task(self._ask(query), name=f"howdah {self.role} statement")
             try:
-                async with asyncio.timeout(DEADLINE):
-                    await self.open()
-                    assert self._runner is not None
-                    answer = await self._runner.run(query)
-            except TimeoutError as error:
-                self.drop()
+                await asyncio.wait({asking}, timeout=self._deadline)
+            except BaseException:
+                self._abandon(asking)
+                raise
+            if not asking.done():
+                self._abandon(asking)
                 raise self.lost(
-                    DatabaseError(f"no answer to {query.statement} in {DEADLINE:.0f} s")
-                ) from error
+                    DatabaseError(f"no answer to {query.statement} in {self._deadline:g} s")
+                )
+            try:
+                answer = asking.result()
             except DatabaseError as error:
                 if self._connection is not None and self._connection.closed:
                     self.drop()
                 raise self.lost(error) from error.__cause__
             except BaseException:
-                # Cancelled half way: the connection may still be busy with the statement.
                 self.drop()
                 raise
         self.recovered()
         return answer
+
+    async def _ask(self, query: Query[T]) -> T:
+        await self.open()
+        assert self._runner is not None
+        return await self._runner.run(query)
+
+    def _abandon(self, asking: asyncio.Task[Any]) -> None:
+        """Let go of a connection that is busy, and let the driver try to cancel the statement."""
+        connection, self._connection, self._runner = self._connection, None, None
+
+        def bury(task: asyncio.Task[Any]) -> None:
+            self._abandoned.pop(task).cancel()
+            if not task.cancelled():
+                task.exception()
+            if connection is not None and not connection.closed:
+                connection.pgconn.finish()
+
+        cutting = asyncio.get_running_loop().call_later(LAST_WORD, _cut, connection)
+        self._abandoned[asking] = cutting
+        asking.add_done_callback(bury)
+        asking.cancel()
 
     def lost(self, error: DatabaseError) -> DatabaseError:
         """Say once that the database is lost, and return the error for raising."""
@@ -118,3 +151,14 @@ class Link:
         connection, self._connection, self._runner = self._connection, None, None
         if connection is not None:
             await connection.close()
+
+
+def _cut(connection: psycopg.AsyncConnection[Any] | None) -> None:
+    """Shut a connection's socket, so that whoever waits for it hears that it is gone."""
+    if connection is not None and not connection.closed:
+        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as handle:
+            try:
+                handle.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # The other side was quicker.
+                return

@@ -16,7 +16,7 @@ from howdah._model.signals import WorkerStarted, WorkerStopped
 from howdah._worker.claimer import Claimer
 from howdah._worker.executor import Executor
 from howdah._worker.finisher import Finisher
-from howdah._worker.link import Link
+from howdah._worker.link import DEADLINE, Link
 from howdah._worker.listener import Listener
 from howdah._worker.marks import Marks
 from howdah._worker.pools import Pools
@@ -59,8 +59,16 @@ class Worker:
         self._pools = Pools(settings.concurrency)
         self._links = {
             role: Link(url, app.schema, role=role, signals=app.signals)
-            for role in ("claim", "finish", "listen", "pulse")
+            for role in ("claim", "finish", "listen")
         }
+        # What it asks is whether the lease stands: no answer must be noticed before it ends.
+        self._links["pulse"] = Link(
+            url,
+            app.schema,
+            role="pulse",
+            signals=app.signals,
+            deadline=min(DEADLINE, settings.lease / 2),
+        )
         self.finisher = Finisher(
             self._links["finish"], app.signals, lambda: self.executor.slots.poke()
         )
