@@ -37,6 +37,11 @@ class Claim:
     crash_count: int = 0
     priority: int = 0
 
+    @property
+    def job_id(self) -> UUID:
+        """The job's id as people know it."""
+        return UUID(self.id)
+
     def outcome(
         self, verdict: Verdict, *, delay: float | None = None, error: str | None = None
     ) -> Outcome:
@@ -70,6 +75,17 @@ class Desk:
         """Run a query that may have to wait for somebody, on a thread."""
         return self._thread.submit(self.run, query)
 
+    def start_to_put_back(self, claim: Claim, *, state: str = "retry") -> Future[Any]:
+        """Give a claim back on a thread, however long it takes: the statement itself gives up."""
+        return self._thread.submit(
+            self.value,
+            "SELECT applied FROM howdah.put_back(%s::text[]::uuid[], %s::bigint[], %s::text[],"
+            " '{null}', '{true}', '{null}')",
+            [claim.id],
+            [claim.fence],
+            [state],
+        )
+
     def sql(self, text: str, *params: object) -> list[tuple[Any, ...]]:
         """Run SQL of the test's own."""
         text = text.replace("howdah.", quote_name(self.schema).replace("%", "%%") + ".")
@@ -82,8 +98,14 @@ class Desk:
 
     def send(self, *, queue: str = "q", task: str = "t", args: str = "{}", **options: Any) -> UUID:
         """Store a job and return its id."""
+        return self.send_receipt(queue=queue, task=task, args=args, **options).id
+
+    def send_receipt(
+        self, *, queue: str = "q", task: str = "t", args: str = "{}", **options: Any
+    ) -> jobs.Receipt:
+        """Store a job and return the answer."""
         said = SendOptions(**options).to_json()
-        return self.run(jobs.send(queue=queue, task=task, args=args, options=said)).id
+        return self.run(jobs.send(queue=queue, task=task, args=args, options=said))
 
     def worker(self, *, lease: float = LEASE, queues: Sequence[str] = ("q",)) -> int:
         """Announce a worker."""

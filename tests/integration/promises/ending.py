@@ -128,10 +128,10 @@ def a_cancel_in_flight_is_seen_by_whoever_gives_the_job_back(stage: Stage) -> No
 
     with stage.meanwhile() as other:
         other.run(jobs.cancel(job_id))
-        giving_back = worker.start(jobs.put_back([claim.outcome(Verdict.RETRY)]))
+        giving_back = worker.start_to_put_back(claim)
         wait_until_blocked(stage.desk, worker, giving_back)
 
-    assert 1 == giving_back.result().count
+    assert 1 == giving_back.result()
     assert "cancelled" == stage.desk.state(job_id)
 
 
