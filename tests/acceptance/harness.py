@@ -208,7 +208,7 @@ class Station:
 
     def told(self, name: str, **facts: Any) -> list[dict[str, Any]]:
         """The signals of a name that the workers posted."""
-        return self.ledger.entries("signal", name=name, **facts)
+        return self.ledger.entries(name, **facts)
 
     def sql(self, text: str, *params: object) -> list[tuple[Any, ...]]:
         """Run SQL; `howdah.` stands for this schema."""
@@ -321,7 +321,7 @@ class Station:
 
     def told_and_written(self) -> str:
         """What the processes told and wrote."""
-        lines = [f"told: {entry}" for entry in self.ledger.entries("signal")[-40:]]
+        lines = [f"told: {entry}" for entry in self.ledger.signals()[-40:]]
         for worker in self.workers:
             lines.append(f"--- {worker.output.name} of {worker.pid}")
             lines.append(worker.output.read_text(errors="replace")[-3000:])

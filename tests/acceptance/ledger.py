@@ -39,14 +39,14 @@ def write(folder: Path, kind: str, /, **facts: Any) -> None:
 
 
 def listen(app: Howdah) -> None:
-    """Write down what an app's workers tell, except of each single job."""
+    """Write down what an app's workers tell, each signal under its name."""
     if FOLDER_VARIABLE in os.environ:
         app.signals.on(Signal, _told)
 
 
 def _told(signal: Signal) -> None:
     if not isinstance(signal, JobStarted | JobEnded):
-        note("signal", name=type(signal).__name__, **dataclasses.asdict(signal))
+        note(type(signal).__name__, **dataclasses.asdict(signal))
 
 
 class Ledger:
@@ -65,6 +65,10 @@ class Ledger:
             and all(entry.get(name) == value for name, value in facts.items())
         ]
         return sorted(found, key=lambda entry: entry["at"])
+
+    def signals(self) -> list[dict[str, Any]]:
+        """Everything that workers told."""
+        return [entry for entry in self.entries() if entry["kind"][0].isupper()]
 
     def count(self, kind: str, **facts: Any) -> int:
         """How many such facts there are."""

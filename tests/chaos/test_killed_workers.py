@@ -18,10 +18,10 @@ SETTINGS = WorkerSettings(lease=1.0, processes=2, concurrency=5, crash_limit=100
 def test_no_job_is_lost_and_no_effect_repeated_when_processes_are_killed(
     station: Station, seed: int
 ) -> None:
-    found, kills = storm(station, seed, jobs=300, workers=2, pause=0.5)
+    found, kills = storm(station, seed, jobs=200, workers=2, pause=0.5)
 
     assert kills > 3
-    assert_clean(found, 300)
+    assert_clean(found, 200)
 
 
 @pytest.mark.chaos
