@@ -1,0 +1,113 @@
+"""What is promised of sending many: ids in order, all or none, nothing twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah import Howdah, Retry, errors
+from howdah.task import Task
+from tests.integration.desk import Desk
+
+Work = Task[..., Any, ..., Any]
+IN_ORDER = "SELECT id FROM howdah.job ORDER BY (args->'n')::int"
+
+
+@pytest.fixture
+def work(app: Howdah) -> Work:
+    @app.task(name="t", queue="q")
+    async def work(n: int) -> None: ...
+
+    return work
+
+
+@pytest.mark.parametrize("count", [10_000, 25_000])
+async def test_the_ids_are_those_of_the_items_in_order(desk: Desk, work: Work, count: int) -> None:
+    ids = await work.send_many([(n,) for n in range(count)])
+
+    assert list(ids) == [job_id for (job_id,) in desk.sql(IN_ORDER)]
+    assert count == len(set(ids))
+
+
+async def test_none_is_stored_when_a_later_statement_fails(desk: Desk, work: Work) -> None:
+    desk.sql("ALTER TABLE howdah.job ADD CONSTRAINT few CHECK ((args->'n')::int < 24000)")
+
+    with pytest.raises(errors.DatabaseError, match="few"):
+        await work.send_many([(n,) for n in range(25_000)])
+
+    assert [] == desk.sql("SELECT 1 FROM howdah.job")
+
+
+async def test_none_is_stored_when_one_item_does_not_fit(desk: Desk, work: Work) -> None:
+    with pytest.raises(errors.PayloadMismatchError, match="item 2"):
+        await work.send_many([(1,), (2,), ("three",)])
+
+    assert [] == desk.sql("SELECT 1 FROM howdah.job")
+
+
+async def test_none_is_stored_when_the_users_transaction_rolls_back(desk: Desk, work: Work) -> None:
+    async with await psycopg.AsyncConnection.connect(desk.url) as connection:
+        await work.using(conn=connection).send_many([(n,) for n in range(100)])
+        await connection.rollback()
+
+    assert [] == desk.sql("SELECT 1 FROM howdah.job")
+
+
+async def test_no_items_are_no_jobs(desk: Desk, work: Work) -> None:
+    assert [] == await work.send_many([])
+    assert [] == desk.sql("SELECT 1 FROM howdah.job")
+
+
+async def test_the_jobs_are_claimed_in_the_order_of_the_items(desk: Desk, work: Work) -> None:
+    ids = await work.send_many((n,) for n in range(50))
+
+    assert list(ids) == [claim.job_id for claim in desk.claim(limit=50)]
+
+
+async def test_every_job_has_the_options(desk: Desk, work: Work) -> None:
+    retry = Retry(limit=2)
+    sender = work.using(
+        priority=-3,
+        tags=('a"b', "c\\d", "{e,f}"),
+        retry=retry,
+        expire_in=5,
+        retention=timedelta(hours=1),
+        start_after=timedelta(hours=1),
+    )
+
+    ids = await sender.send_many([(1,), (2,)])
+
+    for row in map(desk.row, ids):
+        assert -3 == row["priority"]
+        assert ['a"b', "c\\d", "{e,f}"] == row["tags"]
+        assert retry.to_mapping() == row["retry"]
+        assert ("00:00:05", "01:00:00") == (row["expire_in"], row["retention"])
+        assert row["start_after"] is not None
+        assert row["ready_xid"] is None
+
+
+@pytest.mark.parametrize("option", [{"key": "k"}, {"id": "id"}])
+async def test_what_only_one_job_can_have_is_refused(
+    desk: Desk, work: Work, option: dict[str, Any]
+) -> None:
+    if "id" in option:
+        (option["id"],) = await work.send_many([(1,)])
+
+    with pytest.raises(errors.UsageError, match="cannot send many with one"):
+        await work.using(**option).send_many([(1,), (2,)])
+
+
+def test_tables_of_the_users_session_get_no_jobs(app: Howdah, desk: Desk, work: Work) -> None:
+    """Temporary tables stand before every schema in the search path."""
+    for table in ("job", "archive", "lane", "queue", "worker"):
+        desk.sql(f"CREATE TEMP TABLE {table} (LIKE howdah.{table})")
+
+    app.sync.send_many(work.using(conn=desk.connection), [(1,)])
+    app.sync.send(work.using(conn=desk.connection), 1)
+
+    assert (2, 0) == desk.sql("SELECT (SELECT count(*) FROM howdah.job), count(*) FROM job")[0]
+    assert 2 == desk.finish(*desk.claim(limit=5))
+    assert 0 == desk.value("SELECT count(*) FROM archive")
