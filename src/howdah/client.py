@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
@@ -73,6 +73,7 @@ class Howdah:
         self._tasks: dict[str, Task[..., Any, ..., Any]] = {}
         self._lock = threading.Lock()
         self._cluster: Any = None
+        self._pool_size = pool_size
         self._pool = AsyncPool(lambda: self.database_url, schema, size=pool_size)
         self.signals = Signals()
         self.jobs = Jobs(self.run)
@@ -203,6 +204,32 @@ class Howdah:
                 self._url = None
         if cluster is not None:
             await asyncio.to_thread(cluster.release)
+
+    @contextmanager
+    def rebound(self, *, url: str, schema: str) -> Iterator[Howdah]:
+        """Work in another database and schema while the block runs. For tests.
+
+        Tasks, options and signals stay. What was opened meanwhile is closed at the end, on
+        whatever loop it was, and what was open before serves again. Other threads are taken along,
+        and a worker that runs already is not.
+
+        Args:
+            url: Where the database is.
+            schema: A schema there that is migrated, or will be.
+
+        Raises:
+            ConfigError: The schema's name cannot be used.
+        """
+        quote_name(schema)
+        before = self._url, self._schema, self._pool, self._cluster
+        self._url, self._schema, self._cluster = url, schema, None
+        self._pool = AsyncPool(lambda: self.database_url, schema, size=self._pool_size)
+        try:
+            with self.sync.rebound(schema):
+                yield self
+        finally:
+            self._pool.drop()
+            self._url, self._schema, self._pool, self._cluster = before
 
     def defaults_of(self, queue: str) -> SendOptions:
         """What the jobs of a queue have unless something nearer says otherwise."""

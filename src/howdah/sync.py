@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Generic, overload
 from uuid import UUID
@@ -138,6 +139,7 @@ class Sync:
     def __init__(self, url: Callable[[], str], schema: str, pool_size: int) -> None:
         self._url = url
         self._schema = schema
+        self._pool_size = pool_size
         self._pool = Pool(url, schema, size=pool_size)
         self.jobs = SyncJobs(self.run)
         self.schedules = SyncSchedules(self.run, self._job)
@@ -183,6 +185,18 @@ class Sync:
                 runner.run(query)
             return
         self._pool.run_all(queries, done=done)
+
+    @contextmanager
+    def rebound(self, schema: str) -> Iterator[None]:
+        """Work in another schema while the block runs. For `Howdah.rebound`."""
+        before = self._schema, self._pool
+        self._schema = schema
+        self._pool = Pool(self._url, schema, size=self._pool_size)
+        try:
+            yield
+        finally:
+            self._pool.close()
+            self._schema, self._pool = before
 
     def close(self) -> None:
         """Close the connections."""
