@@ -15,7 +15,7 @@ WITH sent AS (
     FROM unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e')) AS s (id, args)
     CROSS JOIN (SELECT coalesce(:start_after::text::timestamptz,
                                 howdah.now() + :delay::float8 * interval '1 second')) AS o (start_after)
-    RETURNING 1)
+    RETURNING ready_xid)
 SELECT count(*),
-       CASE WHEN count(*) > 0 THEN howdah.wake(:queue::text, :priority::int8::smallint)::text END
+       CASE WHEN count(s.ready_xid) > 0 THEN howdah.wake(:queue::text, :priority::int8::smallint)::text END
 FROM sent AS s
