@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from howdah._db import worker as workers
-from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.link import Link
@@ -61,9 +61,10 @@ class _Hosted:
         self._url = url
         self._settings = settings
         self._link = link
-        beat = BlockingLink(url, app.schema, role="beat", signals=app.signals)
+        deadline = min(DEADLINE, settings.lease / 2)
+        beat = BlockingLink(url, app.schema, role="beat", signals=app.signals, deadline=deadline)
         keep = BlockingLink(url, app.schema, role="keep house", signals=app.signals)
-        self._heartbeat = Heartbeat(beat, lease=settings.lease)
+        self._heartbeat = Heartbeat(beat, app.signals, lease=settings.lease)
         self._housekeeper = Housekeeper(keep, settings, app.signals)
         self._worker: Worker | None = None
         self._stopping = False

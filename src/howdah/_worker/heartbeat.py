@@ -6,20 +6,29 @@ import threading
 from collections.abc import Callable
 
 from howdah._db import worker as workers
+from howdah._model.signals import PassFailed, Signals
 from howdah._worker.blocking_link import BlockingLink
 from howdah.errors import DatabaseError
 
 # The first try after a failure comes soon, since the lease is running out meanwhile.
 RETRY_AFTER = 0.25
+# So long its end waits for an answer that is on its way.
+LAST_WORD = 2.0
 
 
 class Heartbeat:
     """A thread that beats four times in each lease for whoever is on its list."""
 
     def __init__(
-        self, link: BlockingLink, *, lease: float, lost: Callable[[int], None] | None = None
+        self,
+        link: BlockingLink,
+        signals: Signals,
+        *,
+        lease: float,
+        lost: Callable[[int], None] | None = None,
     ) -> None:
         self._link = link
+        self._signals = signals
         self._every = lease / 4
         self._lost = lost
         self._ids: set[int] = set()
@@ -42,25 +51,32 @@ class Heartbeat:
             self._ids.discard(worker_id)
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread. One that waits for an answer is left behind."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(LAST_WORD)
         self._link.close()
 
     def _run(self) -> None:
         pause = self._every
         while not self._stop.wait(pause):
-            with self._lock:
-                ids = set(self._ids)
-            if not ids:
-                continue
             try:
-                alive = self._link.run(workers.beat(ids))
+                self._beat()
+                pause = self._every
             except DatabaseError:
+                # The link has told.
                 pause = min(RETRY_AFTER, self._every)
-                continue
-            pause = self._every
-            for worker_id in ids - alive:
-                self.remove(worker_id)
-                if self._lost is not None:
-                    self._lost(worker_id)
+            except Exception as error:
+                # Whatever it is, it must not end the thread: nobody else beats.
+                self._signals.post(PassFailed("beat", str(error) or repr(error)))
+                pause = min(RETRY_AFTER, self._every)
+
+    def _beat(self) -> None:
+        with self._lock:
+            ids = set(self._ids)
+        if not ids:
+            return
+        alive = self._link.run(workers.beat(ids))
+        for worker_id in ids - alive:
+            self.remove(worker_id)
+            if self._lost is not None:
+                self._lost(worker_id)

@@ -18,7 +18,7 @@ from types import FrameType
 from howdah._db import worker as workers
 from howdah._model.signals import Signals, WorkerDied
 from howdah._worker import marks
-from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.child import EXIT_CONFIG
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
@@ -76,7 +76,10 @@ class Supervisor:
         self._signals: Signals = app.signals
         self._link = self._new_link("supervise")
         self._heartbeat = Heartbeat(
-            self._new_link("beat"), lease=settings.lease, lost=self._was_declared_dead
+            self._new_link("beat", deadline=settings.lease / 2),
+            app.signals,
+            lease=settings.lease,
+            lost=self._was_declared_dead,
         )
         self._housekeeper = Housekeeper(self._new_link("keep house"), settings, app.signals)
         self._children: list[Child] = []
@@ -255,5 +258,11 @@ class Supervisor:
             self._wake.wait(LOOK_EVERY)
             self._give_back()
 
-    def _new_link(self, role: str) -> BlockingLink:
-        return BlockingLink(self._url, self._app.schema, role=role, signals=self._signals)
+    def _new_link(self, role: str, *, deadline: float = DEADLINE) -> BlockingLink:
+        return BlockingLink(
+            self._url,
+            self._app.schema,
+            role=role,
+            signals=self._signals,
+            deadline=min(deadline, DEADLINE),
+        )

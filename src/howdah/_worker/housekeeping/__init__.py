@@ -16,10 +16,11 @@ from howdah._worker.housekeeping.archiver import Archiver
 from howdah._worker.housekeeping.promoter import Promoter
 from howdah._worker.housekeeping.sweeper import Sweeper
 from howdah._worker.settings import WorkerSettings
-from howdah.errors import HowdahError
 
 LONGEST_NAP = 1.0
 AFTER_FAILURE = 0.5
+# So long its end waits for a pass that is under way.
+LAST_WORD = 2.0
 
 
 class Housekeeper:
@@ -42,9 +43,9 @@ class Housekeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after the pass it is in."""
+        """End the thread after the pass it is in. One that takes long is left behind."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(LAST_WORD)
         self._link.close()
 
     def _run(self) -> None:
@@ -59,6 +60,7 @@ class Housekeeper:
         """Run a pass. Returns the seconds until the next."""
         try:
             return run()
-        except HowdahError as error:
-            self._signals.post(PassFailed(name, str(error)))
+        except Exception as error:
+            # Whatever it is, it must not end the thread: the other passes go on.
+            self._signals.post(PassFailed(name, str(error) or repr(error)))
             return AFTER_FAILURE

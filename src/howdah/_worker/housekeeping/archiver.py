@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from howdah._db import worker as workers
-from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.blocking_link import LONG, BlockingLink
 from howdah._worker.settings import WorkerSettings
 
 DAYS_AHEAD = 3
@@ -25,10 +25,11 @@ class Archiver:
     def run(self) -> float:
         """Make, drop and tidy once. Returns the seconds until the next."""
         log_days = self._settings.log_days
-        made, missed = self._link.run(workers.make_partitions(days=DAYS_AHEAD))
-        self._link.run(workers.drop_partitions(log_days=log_days))
-        deleted = self._link.run(workers.delete_strays(log_days=log_days, limit=STRAYS_BATCH))
-        self._link.run(workers.dedupe_lanes())
+        made, missed = self._link.run(workers.make_partitions(days=DAYS_AHEAD), deadline=LONG)
+        self._link.run(workers.drop_partitions(log_days=log_days), deadline=LONG)
+        strays = workers.delete_strays(log_days=log_days, limit=STRAYS_BATCH)
+        deleted = self._link.run(strays, deadline=LONG)
+        self._link.run(workers.dedupe_lanes(), deadline=LONG)
         if deleted >= STRAYS_BATCH or (made and missed):
             return WHEN_MORE
         return WHEN_MISSED if missed else EVERY

@@ -7,7 +7,7 @@ import time
 from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._model.signals import Signals, WorkersSwept
-from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.blocking_link import LONG, BlockingLink
 from howdah._worker.settings import WorkerSettings
 
 # Looks at the whole live table, so seldom.
@@ -31,7 +31,7 @@ class Sweeper:
         self._link.run(jobs.expire(grace=self._settings.expire_grace, limit=EXPIRE_BATCH))
         if time.monotonic() >= self._orphans_at:
             self._orphans_at = time.monotonic() + ORPHANS_EVERY
-            given_back += self._link.run(workers.sweep_orphans(crash_limit=limit))
+            given_back += self._link.run(workers.sweep_orphans(crash_limit=limit), deadline=LONG)
         if swept or given_back:
             self._signals.post(WorkersSwept(swept, given_back))
         return min(5.0, self._settings.lease / 6)
