@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.resources import files
+from inspect import isfunction
 from types import ModuleType
 
 import psycopg
@@ -14,22 +15,20 @@ import pytest
 
 from howdah._db import migrate, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
-from tests.integration.promises import claiming, ending, housekeeping, sending
-from tests.integration.promises.guards import GUARDS, Guard
+from tests.integration.promises import claiming, ending, housekeeping, sending, waking
+from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Promise, Stage
 
 
 def promises_of(module: ModuleType) -> Iterator[Promise]:
     for name, value in vars(module).items():
-        if callable(value) and value.__module__ == module.__name__ and not name.startswith("_"):
+        if isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
             yield value
 
 
-PROMISES = [
-    promise
-    for module in (sending, claiming, ending, housekeeping)
-    for promise in promises_of(module)
-]
+MODULES = (sending, claiming, ending, housekeeping, waking)
+PROMISES = [promise for module in MODULES for promise in promises_of(module)]
+GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah.errors import DatabaseError
 from tests.integration.desk import Desk, wait_until_blocked
+from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 UNKNOWN_WORKER = "HW007"
@@ -173,3 +174,86 @@ def _two_late_jobs(stage: Stage) -> tuple[str, str, list[str]]:
         hints, got = _claim_and_look(stage.desk, worker, hints)
         assert [] == got
     return str(first), str(second), hints
+
+
+CLAIM = "functions/04_claim"
+
+GUARDS = [
+    Guard(
+        CLAIM,
+        "IF NOT FOUND THEN",
+        "IF false THEN",
+        a_worker_that_is_not_known_claims_nothing,
+    ),
+    Guard(
+        CLAIM,
+        "ELSE\n        PERFORM FROM howdah.worker AS w WHERE w.id = p_worker;",
+        "",
+        an_idle_worker_that_is_not_known_is_told,
+    ),
+    Guard(CLAIM, "FOR KEY SHARE", "", a_worker_being_released_claims_nothing),
+    Guard(
+        CLAIM,
+        "LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)\n"
+        "            FOR UPDATE SKIP LOCKED",
+        "LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)\n            FOR UPDATE",
+        a_claim_passes_over_what_another_is_claiming,
+    ),
+    Guard(
+        CLAIM,
+        "LIMIT v_left\n                FOR UPDATE SKIP LOCKED) AS c",
+        "LIMIT v_left\n                FOR UPDATE) AS c",
+        a_claim_passes_over_a_late_job_that_another_is_claiming,
+    ),
+    Guard(
+        CLAIM,
+        "ARRAY(SELECT o.x FROM pg_snapshot_xip(p.s) AS o (x) WHERE o.x < p.x\n"
+        "                         UNION SELECT l.x FROM late AS l)",
+        "ARRAY(SELECT l.x FROM late AS l)",
+        a_job_whose_sender_commits_late_is_found,
+    ),
+    Guard(
+        CLAIM,
+        "UNION SELECT l.x FROM late AS l",
+        "",
+        a_late_transaction_is_remembered_until_all_its_jobs_are_claimed,
+    ),
+    Guard(
+        CLAIM,
+        "ORDER BY j.ready_xid, j.id\n            LIMIT 1),",
+        "ORDER BY j.ready_xid, j.id\n            LIMIT 1\n            FOR UPDATE SKIP LOCKED),",
+        a_job_that_another_claimer_lets_go_of_is_found,
+    ),
+    Guard(
+        CLAIM,
+        "AND h.epoch = v_epoch",
+        "",
+        a_hint_of_another_run_of_the_server_is_not_used,
+    ),
+    Guard(CLAIM, "AND h.epoch = v_epoch", "AND false", a_hint_of_this_run_spares_the_walk),
+    Guard(CLAIM, "fence      = j.fence + 1,", "", every_claim_raises_the_fence),
+    Guard(
+        CLAIM,
+        "ORDER BY q.place, l.priority DESC",
+        "ORDER BY q.place, l.priority",
+        higher_priorities_come_first,
+    ),
+    Guard(
+        CLAIM,
+        "ORDER BY j.ready_xid, j.id\n            LIMIT greatest",
+        "ORDER BY j.ready_xid DESC, j.id DESC\n            LIMIT greatest",
+        the_oldest_comes_first,
+    ),
+    Guard(
+        CLAIM,
+        "v_left := v_left - (v_rows - 1);",
+        "",
+        no_more_is_claimed_than_was_asked_for,
+    ),
+    Guard(
+        CLAIM,
+        "WHERE n.queue = q.name",
+        "",
+        only_the_queues_asked_for_are_claimed_from,
+    ),
+]

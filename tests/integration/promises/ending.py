@@ -5,6 +5,7 @@ from __future__ import annotations
 from howdah._db import job as jobs
 from howdah._model.outcome import Verdict
 from tests.integration.desk import Claim, wait_until_blocked
+from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage
 
 
@@ -143,3 +144,84 @@ def a_delay_of_none_is_told_apart_from_one_of_zero(stage: Stage) -> None:
     stage.clock.advance(1e9)
 
     assert (0, None) == stage.desk.run(jobs.promote(limit=10, within=None))
+
+
+FINISH = "functions/05_finish"
+PUT_BACK = "functions/06_put_back"
+
+GUARDS = [
+    Guard(FINISH, "AND j.fence = o.fence", "", a_stale_claim_cannot_finish_the_job),
+    Guard(FINISH, "AND j.state = ANY (p_from)", "", a_job_that_is_not_running_is_not_finished),
+    Guard(
+        PUT_BACK,
+        "AND j.fence = o.fence\n          AND j.state = 'active'",
+        "AND j.state = 'active'",
+        a_stale_claim_cannot_give_the_job_back,
+    ),
+    Guard(
+        PUT_BACK,
+        "AND j.fence = o.fence\n          AND j.state = 'active'",
+        "AND j.fence = o.fence",
+        a_job_that_is_not_running_is_not_given_back,
+    ),
+    Guard(
+        PUT_BACK,
+        "AND j.fence = o.fence\n        WHERE j.state = 'active'",
+        "WHERE j.state = 'active'",
+        a_stale_claim_cannot_cancel_a_job_that_was_asked_to_stop,
+    ),
+    Guard(
+        PUT_BACK,
+        "h.cancel_requested_at IS NOT NULL AND",
+        "",
+        a_job_that_nobody_asked_to_stop_is_given_back,
+    ),
+    Guard(
+        PUT_BACK,
+        "h.cancel_requested_at IS NOT NULL AND",
+        "false AND",
+        a_job_asked_to_stop_is_cancelled_when_it_is_given_back,
+    ),
+    Guard(
+        PUT_BACK,
+        "FOR UPDATE OF j",
+        "",
+        a_cancel_in_flight_is_seen_by_whoever_gives_the_job_back,
+    ),
+    Guard(
+        PUT_BACK,
+        "CASE WHEN o.state = 'retry' AND coalesce(o.delay, 0) <= 0",
+        "CASE WHEN o.state = 'retry'",
+        a_job_given_back_for_later_is_not_claimed_now,
+    ),
+    Guard(
+        PUT_BACK,
+        "CASE WHEN o.spent THEN j.attempt ELSE j.attempt - 1 END",
+        "j.attempt",
+        only_a_retry_spends_the_attempt,
+    ),
+    Guard(
+        PUT_BACK,
+        "CASE WHEN o.delay > 0 THEN howdah.now() + o.delay * interval '1 second' END",
+        "howdah.now() + coalesce(o.delay, 0) * interval '1 second'",
+        a_delay_of_none_is_told_apart_from_one_of_zero,
+    ),
+    Guard(
+        "job/progress",
+        "AND j.fence = o.fence",
+        "",
+        a_stale_claim_cannot_say_how_far_the_job_is,
+    ),
+    Guard(
+        "job/progress",
+        "AND j.state = 'active'",
+        "",
+        a_job_that_is_not_running_makes_no_progress,
+    ),
+    Guard(
+        "job/settled",
+        "AND a.fence = o.fence",
+        "",
+        a_stale_claim_is_not_told_that_its_outcome_is_kept,
+    ),
+]

@@ -8,6 +8,7 @@ from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._model.retry import Retry
 from tests.integration.desk import LEASE, Claim, Desk, wait_until_blocked
+from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 CRASH_LIMIT = 3
@@ -213,3 +214,132 @@ def two_who_end_attempts_do_not_wait_for_each_other(stage: Stage) -> None:
         assert 1 == other.run(jobs.expire(grace=0, limit=10))
         with without_waiting(stage.desk):
             assert 0 == stage.desk.run(jobs.expire(grace=0, limit=10))
+
+
+EXPIRE = "functions/11_expire"
+PROMOTE = "functions/09_promote"
+SWEEP = "functions/10_sweep"
+
+GUARDS = [
+    Guard(
+        PROMOTE,
+        "AND j.start_after <= howdah.now()",
+        "",
+        a_job_is_promoted_when_its_time_has_come,
+    ),
+    Guard(
+        PROMOTE,
+        "AND j.state <> 'active'\n              AND j.start_after >= ",
+        "AND j.start_after >= ",
+        a_promotion_leaves_running_jobs_alone,
+        error="job_ready",
+    ),
+    Guard(
+        PROMOTE,
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
+        two_promotions_do_not_wait_for_each_other,
+    ),
+    Guard(
+        SWEEP,
+        "WHERE greatest(w.beat_at, pg_postmaster_start_time()) + w.lease < howdah.now()",
+        "",
+        a_living_worker_is_not_swept,
+    ),
+    Guard(
+        SWEEP,
+        "greatest(w.beat_at, pg_postmaster_start_time())",
+        "w.beat_at",
+        a_start_of_the_server_counts_as_a_beat_of_all,
+    ),
+    Guard(
+        SWEEP,
+        "FOR UPDATE SKIP LOCKED",
+        "",
+        a_beat_in_flight_comes_before_the_sweep,
+    ),
+    Guard(
+        SWEEP,
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
+        a_beat_in_flight_comes_before_the_sweep,
+    ),
+    Guard(
+        SWEEP,
+        "OR k.crash_count >= p_crash_limit AND",
+        "OR false AND",
+        a_job_whose_worker_dies_too_often_fails,
+    ),
+    Guard(
+        SWEEP,
+        "k.crash_count >= p_crash_limit AND",
+        "",
+        a_job_fails_only_at_the_limit_of_crashes,
+    ),
+    Guard(
+        SWEEP,
+        "k.crash_count >= p_crash_limit AND (p_running IS NULL OR k.id = ANY (p_running))",
+        "k.crash_count >= p_crash_limit",
+        a_job_that_was_merely_held_does_not_fail,
+    ),
+    Guard(
+        SWEEP,
+        "AND (p_running IS NULL OR j.id = ANY (p_running));\n    SELECT",
+        ";\n    SELECT",
+        a_job_that_was_merely_held_counts_no_crash,
+    ),
+    Guard(
+        SWEEP,
+        "attempt     = j.attempt - 1,",
+        "",
+        a_crash_spends_no_attempt,
+    ),
+    Guard(
+        SWEEP,
+        "j.crash_count > 1 AND (",
+        "false AND (",
+        a_job_that_crashed_twice_comes_back_after_a_pause,
+    ),
+    Guard(
+        SWEEP,
+        "k.cancel_requested_at IS NOT NULL\n              OR",
+        "",
+        a_job_asked_to_stop_is_cancelled_when_its_worker_dies,
+    ),
+    Guard(
+        SWEEP,
+        "ORDER BY j.id\n    FOR UPDATE;",
+        ";",
+        a_cancel_in_flight_is_seen_by_the_release_of_its_worker,
+    ),
+    Guard(
+        SWEEP,
+        "AND NOT EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = j.worker_id)",
+        "",
+        only_jobs_of_unknown_workers_are_orphans,
+    ),
+    Guard(
+        EXPIRE,
+        "j.expire_at < howdah.now() - p_grace AND",
+        "",
+        an_attempt_is_ended_only_after_its_time,
+    ),
+    Guard(
+        EXPIRE,
+        "v_job.attempt <= v_job.retry_limit AND",
+        "",
+        a_job_expires_when_no_attempts_are_left,
+    ),
+    Guard(
+        EXPIRE,
+        "CASE WHEN v_job.cancel_requested_at IS NULL THEN 'expired' ELSE 'cancelled' END",
+        "'expired'",
+        a_job_asked_to_stop_is_cancelled_when_it_expires,
+    ),
+    Guard(
+        EXPIRE,
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
+        two_who_end_attempts_do_not_wait_for_each_other,
+    ),
+]

@@ -11,6 +11,7 @@ from howdah._db import job as jobs
 from howdah._db.job import Receipt
 from howdah.errors import PayloadValueError, UnknownOptionError
 from tests.integration.desk import Desk
+from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage
 
 
@@ -50,10 +51,11 @@ def one_live_job_of_a_task_holds_a_key(stage: Stage) -> None:
 
 
 def a_job_is_not_claimed_before_its_time(stage: Stage) -> None:
+    now = _send(stage.desk)
     _send(stage.desk, delay=60)
     _send_many(stage.desk, [uuid4()], delay=60)
 
-    assert [] == stage.desk.claim(limit=5)
+    assert [str(now.id)] == [claim.id for claim in stage.desk.claim(limit=5)]
 
 
 def a_job_without_a_delay_is_claimed_at_once(stage: Stage) -> None:
@@ -74,3 +76,64 @@ def an_option_that_does_not_exist_is_refused(stage: Stage) -> None:
         _send(stage.desk, prioritee=1)
 
     assert "prioritee" == caught.value.option
+
+
+SEND = "functions/03_send"
+
+GUARDS = [
+    Guard(
+        SEND,
+        "ON CONFLICT DO NOTHING",
+        "",
+        a_second_send_of_an_id_answers_with_the_first,
+        error="duplicate key",
+    ),
+    Guard(
+        SEND,
+        "AND EXISTS (SELECT FROM howdah.archive AS a WHERE a.id = v_id)",
+        "AND false",
+        a_second_send_of_an_id_after_the_job_has_run_stores_nothing,
+    ),
+    Guard(
+        "migrations/0001_foundation",
+        "CREATE UNIQUE INDEX job_key",
+        "CREATE INDEX job_key",
+        one_live_job_of_a_task_holds_a_key,
+    ),
+    Guard(
+        SEND,
+        "CASE WHEN v_ready THEN pg_current_xact_id() END",
+        "pg_current_xact_id()",
+        a_job_is_not_claimed_before_its_time,
+    ),
+    Guard(
+        "job/send_many",
+        "CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END",
+        "pg_current_xact_id()",
+        a_job_is_not_claimed_before_its_time,
+    ),
+    Guard(
+        SEND,
+        "coalesce(v_start <= howdah.now(), true)",
+        "v_start <= howdah.now()",
+        a_job_without_a_delay_is_claimed_at_once,
+    ),
+    Guard(
+        "job/send_many",
+        "coalesce(o.start_after <= howdah.now(), true)",
+        "o.start_after <= howdah.now()",
+        a_job_without_a_delay_is_claimed_at_once,
+    ),
+    Guard(
+        SEND,
+        "IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN",
+        "IF false THEN",
+        arguments_that_are_no_object_are_refused,
+    ),
+    Guard(
+        SEND,
+        "PERFORM howdah.check_options(p_options);",
+        "",
+        an_option_that_does_not_exist_is_refused,
+    ),
+]
