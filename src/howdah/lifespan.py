@@ -8,11 +8,13 @@ web, and there is no supervisor to start a new process when this one dies.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from howdah._db import worker as workers
+from howdah._model.signals import WorkerFailed
 from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
@@ -20,7 +22,11 @@ from howdah._worker.link import Link
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import Worker, announce
-from howdah.errors import DatabaseError
+from howdah.errors import HowdahError
+
+# A worker that failed so soon may fail again, so the next one is started after a pause.
+SHORT_LIFE = 5.0
+PAUSE = 1.0
 
 
 class Hosts(AppLike, Protocol):
@@ -54,7 +60,7 @@ async def working(app: Hosts, settings: WorkerSettings | None = None) -> AsyncIt
 
 
 class _Hosted:
-    """One worker after another: a new one takes over when a lease was lost."""
+    """One worker after another: a new one takes over when a lease was lost or one failed."""
 
     def __init__(self, app: Hosts, url: str, settings: WorkerSettings, link: Link) -> None:
         self._app = app
@@ -68,6 +74,7 @@ class _Hosted:
         self._housekeeper = Housekeeper(keep, settings, app.signals)
         self._worker: Worker | None = None
         self._stopping = False
+        self._leaving = asyncio.Event()
 
     async def begin(self) -> None:
         self._worker = await self._new_worker()
@@ -77,13 +84,38 @@ class _Hosted:
     async def run(self) -> None:
         worker = self._worker
         while worker is not None:
-            await worker.run()
+            began = time.monotonic()
+            try:
+                await worker.run()
+                running: list[str] | None = []
+            except Exception as error:
+                # Unknown: whatever it held may have brought it down, and counts a crash.
+                running = None
+                await self._bury(worker, error)
+                if time.monotonic() - began < SHORT_LIFE:
+                    await self._pause()
             self._heartbeat.remove(worker.worker_id)
-            await self._release(worker.worker_id)
+            await self._release(worker.worker_id, running)
             worker = self._worker = await self._next_worker()
+
+    async def _bury(self, worker: Worker, error: Exception) -> None:
+        """Tell of a worker that failed, and stop what it left running."""
+        self._app.signals.post(WorkerFailed(worker.worker_id, _said(error)))
+        try:
+            await worker.abandon()
+        except Exception as further:
+            self._app.signals.post(WorkerFailed(worker.worker_id, _said(further)))
+
+    async def _pause(self) -> None:
+        """Wait before the next try, but for nothing when the app leaves."""
+        try:
+            await asyncio.wait_for(self._leaving.wait(), PAUSE)
+        except TimeoutError:
+            return
 
     def stop(self) -> None:
         self._stopping = True
+        self._leaving.set()
         if self._worker is not None:
             self._worker.stop()
 
@@ -102,7 +134,7 @@ class _Hosted:
         while not self._stopping:
             try:
                 worker = await self._new_worker()
-            except DatabaseError:
+            except HowdahError:
                 await self._link.pause()
                 continue
             if self._stopping:
@@ -110,10 +142,17 @@ class _Hosted:
             return worker
         return None
 
-    async def _release(self, worker_id: int) -> None:
+    async def _release(self, worker_id: int, running: list[str] | None) -> None:
         limit = self._settings.crash_limit
         try:
-            await self._link.run(workers.release(worker_id, running=[], crash_limit=limit))
-        except DatabaseError:
+            await self._link.run(workers.release(worker_id, running=running, crash_limit=limit))
+        except HowdahError:
             # Its lease runs out, and whoever is alive then gives back what it held.
             return
+
+
+def _said(error: BaseException) -> str:
+    """What failed: the group that tasks fail in says nothing of it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return repr(error)

@@ -89,6 +89,14 @@ class WorkerDied(Signal):
 
 
 @dataclass(slots=True)
+class WorkerFailed(Signal):
+    """A worker inside a web process failed, which is a defect of ours. Another takes its place."""
+
+    worker_id: int
+    error: str
+
+
+@dataclass(slots=True)
 class WorkersSwept(Signal):
     """Workers were taken for dead, since their lease had run out."""
 

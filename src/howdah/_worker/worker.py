@@ -135,6 +135,15 @@ class Worker:
             await self._leave(finishing)
         self._app.signals.post(WorkerStopped(self.worker_id, given_back))
 
+    async def abandon(self) -> None:
+        """Interrupt the handlers that still run after `run` failed. Their jobs are others' to end.
+
+        Raises:
+            Exception: A slot failed, which is a defect of ours.
+        """
+        self._hurry.set()
+        await self._departure.run(lease_lost=True)
+
     def _new_claimer(self) -> Claimer:
         return Claimer(
             self._links["claim"],

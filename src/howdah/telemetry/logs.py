@@ -28,6 +28,7 @@ from howdah._model.signals import (
     Signals,
     TaskUnknown,
     WorkerDied,
+    WorkerFailed,
     WorkersSwept,
     WorkerStarted,
     WorkerStopped,
@@ -70,6 +71,7 @@ def attach(signals: Signals) -> None:
         WorkerStarted,
         WorkerStopped,
         WorkerDied,
+        WorkerFailed,
         WorkersSwept,
         LeaseLost,
         DatabaseLost,
@@ -152,6 +154,8 @@ def _write(signal: Signal) -> None:
         case WorkerDied(worker, pid, code, given_back):
             facts = {"worker": worker, "pid": pid, "exit_code": code, "given_back": given_back}
             _log(logging.ERROR, "worker.died", facts)
+        case WorkerFailed(worker, error):
+            _log(logging.ERROR, "worker.failed", {"worker": worker, "error": error})
         case WorkersSwept(workers, jobs):
             _log(logging.WARNING, "workers.swept", {"workers": workers, "jobs": jobs})
         case LeaseLost(worker):
