@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 
 import pytest
@@ -69,7 +70,10 @@ def test_a_worker_can_leave_while_postgres_is_away(server: Server, outpost: Stat
     outpost.until_running(job)
 
     server.kill()
-    code = worker.leave(seconds=20)
+    worker.send(signal.SIGTERM)
+    outpost.until_quiet(lambda: not worker.children(), seconds=10)
+    # The supervisor waits a while to tell what became of the jobs. It need not.
+    code = worker.leave(seconds=3)
     server.start()
     outpost.work(WorkerSettings(lease=1.0))
     outpost.until_running(job, run=2)
@@ -77,6 +81,7 @@ def test_a_worker_can_leave_while_postgres_is_away(server: Server, outpost: Stat
     outpost.until_over(job)
 
     assert 0 == code
+    assert [] == outpost.told("WorkerDied"), "the child had to be killed"
     assert "completed" == outpost.state(job)
 
 
