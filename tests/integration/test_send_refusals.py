@@ -107,6 +107,17 @@ def test_an_option_out_of_range_is_a_usage_error(work: Work, option: dict[str, A
         ({"retry": {"limit": "3"}}, "option retry"),
         ({"retry": 3}, "option retry"),
         ([], "they must be a JSON object"),
+        ({"expire_in": -9223372036854}, "option expire_in is -9223372036854"),
+        ({"expire_in": 0}, "option expire_in is 0"),
+        ({"expire_in": "5"}, "option expire_in"),
+        ({"retention": -1}, "option retention"),
+        ({"delay": -1}, "option delay"),
+        ({"delay": 4e9}, "option delay"),
+        ({"retry": {"delay": 1e308}}, "option retry delay"),
+        ({"retry": {"limit": -1}}, "option retry limit"),
+        ({"retry": {"jitter": 2}}, "option retry jitter"),
+        ({"start_after": "infinity"}, "option start_after is infinity"),
+        ({"tags": "word"}, "option tags"),
     ],
 )
 def test_a_wrong_option_in_sql_is_hw005(sql: Sql, options: Any, names: str) -> None:

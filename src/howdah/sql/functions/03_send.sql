@@ -15,6 +15,8 @@ DECLARE
     v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
                               'expire_in', 'key', 'tags', 'retention'];
     v_unknown text;
+    v_name    text;
+    v_value   jsonb;
 BEGIN
     IF jsonb_typeof(p_options) <> 'object' THEN
         RAISE EXCEPTION 'cannot send with options %: they must be a JSON object', p_options
@@ -35,6 +37,31 @@ BEGIN
     THEN
         RAISE EXCEPTION 'option retry is %: it must be an object with numbers for limit, delay, delay_max, jitter and a boolean for backoff',
             p_options -> 'retry' USING ERRCODE = 'HW005', DETAIL = '{}';
+    END IF;
+    -- A time out of range would not fail its sender later on, but every claim and every
+    -- housekeeping pass that meets the job.
+    SELECT e.name, e.value INTO v_name, v_value
+    FROM (SELECT o.key, o.value FROM jsonb_each(p_options) AS o
+          WHERE o.key IN ('delay', 'expire_in', 'retention')
+          UNION ALL
+          SELECT 'retry ' || r.key, r.value FROM jsonb_each(p_options -> 'retry') AS r
+          WHERE r.key <> 'backoff') AS e (name, value)
+    WHERE CASE jsonb_typeof(e.value)
+          WHEN 'null' THEN false
+          WHEN 'number' THEN e.value::numeric < 0
+                          OR e.value::numeric > CASE e.name WHEN 'retry limit' THEN 2147483647
+                                                            WHEN 'retry jitter' THEN 1
+                                                            ELSE 3153600000 END
+                          OR e.name = 'expire_in' AND e.value::numeric = 0
+          ELSE true END
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'option % is %: it must be a number, not negative, of at most 36500 days as seconds, 2147483647 retries or a jitter of 1; expire_in must be over 0',
+            v_name, v_value USING ERRCODE = 'HW005', DETAIL = '{}';
+    END IF;
+    IF p_options ? 'tags' AND jsonb_typeof(p_options -> 'tags') <> 'array' THEN
+        RAISE EXCEPTION 'option tags is %: it must be an array of words',
+            p_options -> 'tags' USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
 END
 $$;
@@ -57,6 +84,10 @@ DECLARE
 BEGIN
     IF jsonb_typeof(p_options) <> 'object' OR p_options - '{id,new_id}'::text[] <> '{}' THEN
         PERFORM howdah.check_options(p_options);
+        IF NOT isfinite(v_start) THEN
+            RAISE EXCEPTION 'option start_after is %: it must be a moment', v_start
+                USING ERRCODE = 'HW005', DETAIL = '{}';
+        END IF;
     END IF;
     IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'cannot send %: the arguments are %, not a JSON object by parameter name',
