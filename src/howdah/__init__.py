@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from howdah._db.record import JobRecord
+    from howdah._db.schedule import ScheduleRecord
     from howdah._model.outcome import Cancel, Snooze, Suspend
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
@@ -29,6 +30,7 @@ else:
         "JobRecord": "howdah._db.record",
         "JobState": "howdah._model.states",
         "Retry": "howdah._model.retry",
+        "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
         "Snooze": "howdah._model.outcome",
         "Suspend": "howdah._model.outcome",
@@ -56,6 +58,7 @@ __all__ = [
     "JobRecord",
     "JobState",
     "Retry",
+    "ScheduleRecord",
     "Sender",
     "Snooze",
     "Suspend",

@@ -20,12 +20,14 @@ from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.options import NOTHING, SendOptions, merge
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
+from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
 from howdah._worker.context import Context
 from howdah._worker.settings import WorkerSettings
 from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.job import Jobs
+from howdah.schedules import CodeSchedules, Schedules
 from howdah.sync import Sync
 from howdah.task import Task
 
@@ -77,6 +79,8 @@ class Howdah:
         self._pool = AsyncPool(lambda: self.database_url, schema, size=pool_size)
         self.signals = Signals()
         self.jobs = Jobs(self.run)
+        self.schedule = CodeSchedules()
+        self.schedules = Schedules(self.run, self.jobs)
         #: The same verbs for code that does not await.
         self.sync = Sync(lambda: self.database_url, schema, pool_size)
 
@@ -95,6 +99,15 @@ class Howdah:
         """Every queue that a task or `queue(...)` names."""
         names = [*self._queues, *(task.queue for task in self._tasks.values())]
         return tuple(dict.fromkeys(names)) or (DEFAULT_QUEUE,)
+
+    @property
+    def schedule_definitions(self) -> tuple[Definition, ...]:
+        """The schedules that the code defines, as a worker stores them when it starts.
+
+        Raises:
+            UsageError: A schedule's jobs have options that only one job can have.
+        """
+        return self.schedule.definitions()
 
     @property
     def database_url(self) -> str:

@@ -4,6 +4,8 @@
     ├── UsageError (also ValueError)        the call itself is wrong
     │   ├── UnknownOptionError              an option that does not exist
     │   ├── UnknownTaskError                no task of that name is registered
+    │   ├── UnknownScheduleError            there is no schedule of that name
+    │   ├── BadScheduleError                a cron expression, interval or zone that makes no sense
     │   ├── NaiveDatetimeError              a datetime without a time zone
     │   └── PayloadError                    arguments that cannot be sent
     │       ├── PayloadMismatchError        they do not fit the task's signature
@@ -68,6 +70,18 @@ class UnknownTaskError(UsageError):
     def __init__(self, message: str, *, task: str) -> None:
         super().__init__(message)
         self.task = task
+
+
+class UnknownScheduleError(UsageError):
+    """A schedule was named that is not in this database."""
+
+    def __init__(self, message: str, *, schedule: str) -> None:
+        super().__init__(message)
+        self.schedule = schedule
+
+
+class BadScheduleError(UsageError):
+    """A cron expression, an interval or a time zone that makes no sense."""
 
 
 class NaiveDatetimeError(UsageError):

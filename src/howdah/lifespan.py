@@ -14,11 +14,13 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from howdah._db import worker as workers
+from howdah._db.steps import walk_async
 from howdah._model.signals import WorkerFailed
 from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.link import Link
+from howdah._worker.registration import register_schedules
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import Worker, announce
@@ -77,6 +79,7 @@ class _Hosted:
         self._leaving = asyncio.Event()
 
     async def begin(self) -> None:
+        await walk_async(register_schedules(self._app), self._link.run)
         self._worker = await self._new_worker()
         self._heartbeat.start()
         self._housekeeper.start()

@@ -113,9 +113,7 @@ def stray(names: Sequence[str]) -> Query[list[str]]:
 
 def get(name: str) -> Query[ScheduleRecord | None]:
     """One schedule."""
-    return Query(
-        "schedule/get", {"name": name}, lambda rows: _record(rows[0]) if rows else None
-    )
+    return Query("schedule/get", {"name": name}, lambda rows: _record(rows[0]) if rows else None)
 
 
 def find() -> Query[list[ScheduleRecord]]:
@@ -208,20 +206,20 @@ def _receipt(rows: Sequence[Row]) -> Receipt | None:
 
 
 def _due(row: Row) -> Due:
-    *said, next_at, read_at = row
-    return Due(*said, datetime.fromtimestamp(next_at, UTC), datetime.fromtimestamp(read_at, UTC))
+    said: list[Any] = list(row)
+    said[7:] = map(_sure_moment, row[7:])
+    return Due(*said)
 
 
 def _record(row: Row) -> ScheduleRecord:
-    return ScheduleRecord(
-        *row[:3],
-        json.loads(row[3]),
-        json.loads(row[4]),
-        *row[5:14],
-        wire.moment(row[14]),
-        wire.moment(row[15]),
-        None if row[16] is None else UUID(row[16]),
-        wire.moment(row[17]),
-        row[18],
-        *(datetime.fromtimestamp(epoch, UTC) for epoch in row[19:22]),
-    )
+    said: list[Any] = list(row)
+    said[3:5] = map(json.loads, row[3:5])
+    said[14:16] = map(wire.moment, row[14:16])
+    said[16] = None if row[16] is None else UUID(row[16])
+    said[17] = wire.moment(row[17])
+    said[19:] = map(_sure_moment, row[19:])
+    return ScheduleRecord(*said)
+
+
+def _sure_moment(epoch: float) -> datetime:
+    return datetime.fromtimestamp(epoch, UTC)

@@ -105,6 +105,13 @@ class WorkersSwept(Signal):
 
 
 @dataclass(slots=True)
+class SchedulesStray(Signal):
+    """Schedules are stored that some code defined, but not that of the app that starts here."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class LeaseLost(Signal):
     """This worker was taken for dead. It drops what it holds and starts anew."""
 

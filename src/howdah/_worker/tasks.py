@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from howdah._model.retry import Retry
+from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
 
 Executor = Literal["loop", "thread", "process"]
@@ -49,3 +50,5 @@ class AppLike(Protocol):
     def tasks(self) -> Mapping[str, TaskLike]: ...
     @property
     def queue_names(self) -> tuple[str, ...]: ...
+    @property
+    def schedule_definitions(self) -> Sequence[Definition]: ...

@@ -19,6 +19,13 @@ COMMANDS = (
     Entry("dev", "howdah.cli.dev:dev", "Everything for development, reloaded on save.", RUN),
     Entry("worker", "howdah.cli.worker:worker", "Run the jobs of an app.", RUN),
     Entry("jobs", "howdah.cli.jobs:group", "List, show, send, cancel, retry.", LOOK, is_group=True),
+    Entry(
+        "schedules",
+        "howdah.cli.schedules:group",
+        "List, pause, resume, run now.",
+        LOOK,
+        is_group=True,
+    ),
     Entry("queues", "howdah.cli.queues:queues", "What stands in each queue.", LOOK),
     Entry("workers", "howdah.cli.workers:workers", "Which workers are alive.", LOOK),
     Entry("doctor", "howdah.cli.doctor:doctor", "What is wrong, and what to do about it.", LOOK),

@@ -24,6 +24,7 @@ from howdah._model.signals import (
     ListenerFailed,
     NotificationsUnavailable,
     PassFailed,
+    SchedulesStray,
     Signal,
     Signals,
     TaskUnknown,
@@ -73,6 +74,7 @@ def attach(signals: Signals) -> None:
         WorkerDied,
         WorkerFailed,
         WorkersSwept,
+        SchedulesStray,
         LeaseLost,
         DatabaseLost,
         DatabaseBack,
@@ -158,6 +160,8 @@ def _write(signal: Signal) -> None:
             _log(logging.ERROR, "worker.failed", {"worker": worker, "error": error})
         case WorkersSwept(workers, jobs):
             _log(logging.WARNING, "workers.swept", {"workers": workers, "jobs": jobs})
+        case SchedulesStray(names):
+            _log(logging.WARNING, "schedules.stray", {"names": ", ".join(names)})
         case LeaseLost(worker):
             _log(logging.WARNING, "lease.lost", {"worker": worker})
         case JobLost(job, fence):

@@ -13,6 +13,7 @@ from howdah.cli import main as program
 from howdah.cli.jobs import COMMANDS as JOB_COMMANDS
 from howdah.cli.main import COMMANDS, command
 from howdah.cli.postgres import COMMANDS as POSTGRES_COMMANDS
+from howdah.cli.schedules import COMMANDS as SCHEDULE_COMMANDS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -20,6 +21,7 @@ LINES = [
     *([entry.name] for entry in COMMANDS),
     *(["jobs", entry.name] for entry in JOB_COMMANDS),
     *(["postgres", entry.name] for entry in POSTGRES_COMMANDS),
+    *(["schedules", entry.name] for entry in SCHEDULE_COMMANDS),
 ]
 
 

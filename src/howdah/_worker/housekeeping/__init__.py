@@ -1,4 +1,4 @@
-"""What every worker does for all: makes due jobs claimable, sweeps dead workers, makes partitions.
+"""What every worker does for all: promotes, fires schedules, sweeps dead workers, keeps partitions.
 
 Each pass is safe on any number of workers at once, so nothing depends on a leader. A pass that
 fails is told and comes again.
@@ -14,6 +14,7 @@ from howdah._model.signals import PassFailed, Signals
 from howdah._worker.blocking_link import BlockingLink
 from howdah._worker.housekeeping.archiver import Archiver
 from howdah._worker.housekeeping.promoter import Promoter
+from howdah._worker.housekeeping.scheduler import Scheduler
 from howdah._worker.housekeeping.sweeper import Sweeper
 from howdah._worker.settings import WorkerSettings
 
@@ -31,6 +32,7 @@ class Housekeeper:
         self._signals = signals
         self._passes: dict[str, Callable[[], float]] = {
             "promote": Promoter(link).run,
+            "schedule": Scheduler(link, signals).run,
             "sweep": Sweeper(link, settings, signals).run,
             "archive": Archiver(link, settings).run,
         }

@@ -1,0 +1,99 @@
+"""Sends the jobs of schedules that are due.
+
+Every worker does this at once. What is to be sent is computed here; the database sends it only
+when the schedule is still as it was when this was computed, so one worker wins each tick and none
+is needed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from howdah._db import schedule as schedules
+from howdah._db.schedule import Due
+from howdah._model.cron import Timing
+from howdah._model.schedule import Plan, plan
+from howdah._model.signals import PassFailed, Signals
+from howdah._worker.blocking_link import BlockingLink
+from howdah.errors import DatabaseUnreachableError, HowdahError
+
+BATCH = 500
+LONGEST_PAUSE = 1.0
+SHORTEST_PAUSE = 0.01
+# A schedule that cannot be fired here is left to others, who may have newer zone data, and tried
+# again after so long.
+REFUSED_FOR = 60.0
+PRUNE_EVERY = 60.0
+PRUNE_BATCH = 10_000
+
+
+class Scheduler:
+    """The pass that fires."""
+
+    def __init__(self, link: BlockingLink, signals: Signals) -> None:
+        self._link = link
+        self._signals = signals
+        self._refused: dict[str, float] = {}
+        self._prune_at = 0.0
+
+    def run(self) -> float:
+        """Fire all that is due. Returns the seconds until the next is."""
+        while self._fire(self._due()) == BATCH:
+            pass
+        self._prune()
+        next_in = self._link.run(schedules.next_in())
+        pause = LONGEST_PAUSE if next_in is None else next_in
+        return min(max(pause, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+    def _due(self) -> list[Due]:
+        now = time.monotonic()
+        self._refused = {name: until for name, until in self._refused.items() if until > now}
+        return self._link.run(schedules.due(limit=BATCH, without=self._refused))
+
+    def _fire(self, due: list[Due]) -> int:
+        """Fire these. Returns how many they were."""
+        plans = [(one, decided) for one in due if (decided := self._plan(one)) is not None]
+        if not plans:
+            return len(due)
+        try:
+            self._link.run(schedules.fire(plans))
+        except DatabaseUnreachableError:
+            raise
+        except HowdahError:
+            # One of them cannot be sent, as when somebody edited its row by hand. The others must
+            # not wait for it.
+            for one in plans:
+                self._fire_alone(one)
+        return len(due)
+
+    def _fire_alone(self, order: tuple[Due, Plan]) -> None:
+        try:
+            self._link.run(schedules.fire([order]))
+        except DatabaseUnreachableError:
+            raise
+        except HowdahError as error:
+            self._refuse(order[0], error)
+
+    def _plan(self, due: Due) -> Plan | None:
+        try:
+            return plan(
+                Timing(due.cron, due.every, due.tz),
+                first=due.next_at,
+                now=due.now,
+                catch_up=due.catch_up,
+                limit=due.catch_up_limit,
+            )
+        except HowdahError as error:
+            self._refuse(due, error)
+            return None
+
+    def _refuse(self, due: Due, error: HowdahError) -> None:
+        self._refused[due.name] = time.monotonic() + REFUSED_FOR
+        self._signals.post(PassFailed("schedule", f"schedule {due.name!r}: {error}"))
+
+    def _prune(self) -> None:
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + PRUNE_EVERY
+        while self._link.run(schedules.prune(limit=PRUNE_BATCH)) == PRUNE_BATCH:
+            pass

@@ -1,0 +1,23 @@
+"""Tells the database of the schedules that the app's code defines, when a worker starts."""
+
+from __future__ import annotations
+
+from howdah._db import schedule as schedules
+from howdah._db.steps import Steps
+from howdah._model.signals import SchedulesStray
+from howdah._worker.tasks import AppLike
+
+
+def register_schedules(app: AppLike) -> Steps[None]:
+    """Store the schedules of the code, and tell of those that code once defined and that are left.
+
+    Those are not deleted: they may be another app's, or those of a newer version of this one.
+    """
+    definitions = app.schedule_definitions
+    if definitions:
+        moment = yield schedules.now()
+        stored = [definition.to_mapping(moment) for definition in definitions]
+        yield schedules.put(stored, source="code")
+    stray = yield schedules.stray([definition.name for definition in definitions])
+    if stray:
+        app.signals.post(SchedulesStray(tuple(stray)))

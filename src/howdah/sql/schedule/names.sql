@@ -1,0 +1,2 @@
+-- The names of all schedules.
+SELECT s.name FROM howdah.schedule AS s ORDER BY s.name
