@@ -57,18 +57,7 @@ class Worker:
         self._settings = settings
         self._marks = Marks(marks, settings.concurrency)
         self._pools = Pools(settings.concurrency)
-        self._links = {
-            role: Link(url, app.schema, role=role, signals=app.signals)
-            for role in ("claim", "finish", "listen")
-        }
-        # What it asks is whether the lease stands: no answer must be noticed before it ends.
-        self._links["pulse"] = Link(
-            url,
-            app.schema,
-            role="pulse",
-            signals=app.signals,
-            deadline=min(DEADLINE, settings.lease / 2),
-        )
+        self._links = _links(app, url, settings)
         self.finisher = Finisher(
             self._links["finish"], app.signals, lambda: self.executor.slots.poke()
         )
@@ -181,6 +170,16 @@ class Worker:
         for link in self._links.values():
             await link.close()
         self._marks.close()
+
+
+def _links(app: AppLike, url: str, settings: WorkerSettings) -> dict[str, Link]:
+    deadlines = dict.fromkeys(("claim", "finish", "listen"), DEADLINE)
+    # What it asks is whether the lease stands: no answer must be noticed before it ends.
+    deadlines["pulse"] = min(DEADLINE, settings.lease / 2)
+    return {
+        role: Link(url, app.schema, role=role, signals=app.signals, deadline=deadline)
+        for role, deadline in deadlines.items()
+    }
 
 
 async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
