@@ -338,6 +338,15 @@ def test_a_server_that_is_not_there_is_unreachable_at_once() -> None:
     assert time.monotonic() - begun < 2
 
 
+def test_a_server_that_never_answers_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "CONNECT_TIMEOUT", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/postgres"
+
+        with pytest.raises(errors.DatabaseUnreachableError, match="timeout"):
+            migrate(url)
+
+
 def test_a_database_that_is_not_there_is_unreachable(database_url: str) -> None:
     url = psycopg.conninfo.make_conninfo(database_url, dbname="nowhere")
 

@@ -31,6 +31,7 @@ from howdah.errors import (
 )
 
 OLDEST_POSTGRES = 15
+CONNECT_TIMEOUT = 10
 _NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
 
@@ -101,7 +102,10 @@ def migrate(
         SchemaAheadError: A newer version of Howdah has migrated this schema.
     """
     quote_name(schema)
-    with faults.translated(schema), psycopg.connect(url, autocommit=True) as connection:
+    with (
+        faults.translated(schema),
+        psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection,
+    ):
         check_server(connection.info.server_version)
         found = found_migration(connection, schema)
         if found >= needed():
