@@ -31,17 +31,26 @@ class Drain:
         app: The app, bound to the schema of the test.
         queues: Which queues.
         limit: So many attempts at most, after which it is taken to go on for ever.
+        spent: So many of them were made before.
         timeout: Seconds at most, after which a handler is taken to hang.
         concurrency: Handlers at once; with 1 they run in the order in which they are claimed.
     """
 
     def __init__(
-        self, app: Howdah, *, queues: Sequence[str], limit: int, timeout: float, concurrency: int
+        self,
+        app: Howdah,
+        *,
+        queues: Sequence[str],
+        limit: int,
+        spent: int,
+        timeout: float,
+        concurrency: int,
     ) -> None:
         self.ended: list[JobEnded] = []
         self._app = app
         self._queues = queues
         self._limit = limit
+        self._spent = spent
         self._timeout = timeout
         self._started: Counter[str] = Counter()
         self._unknown: str | None = None
@@ -102,7 +111,7 @@ class Drain:
                 self._app.find_task(self._unknown)
             if not left or running.done():
                 return
-            if self._started.total() > self._limit:
+            if self._is_over_limit():
                 self._give_up_on_many()
             if time.monotonic() > end:
                 self._give_up_on_long(worker, left)
@@ -113,9 +122,12 @@ class Drain:
             except TimeoutError:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _is_over_limit(self) -> bool:
+        return self._spent + self._started.total() > self._limit
+
     def _note_start(self, signal: JobStarted) -> None:
         self._started[signal.task] += 1
-        if self._started.total() > self._limit:
+        if self._is_over_limit():
             self._woken.set()
 
     def _note_end(self, signal: JobEnded) -> None:
@@ -129,7 +141,7 @@ class Drain:
     def _give_up_on_many(self) -> NoReturn:
         most = ", ".join(f"{task!r} {count} times" for task, count in self._started.most_common(3))
         raise AssertionError(
-            f"gave up after {self._limit} attempts, and there are more to run: {most}; a task that"
+            f"gave up after {self._limit} attempts, and there are more, of late {most}; a task that"
             " sends itself, or that is tried again without delay, never ends; if so many are"
             " right, give a higher limit="
         )

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from howdah._db import job as jobs
 from howdah._db.record import JobRecord
 from howdah._model.outcome import Verdict
 from howdah._model.signals import JobEnded
@@ -25,6 +24,7 @@ from howdah.testing.blocking import SyncTestbed
 from howdah.testing.clock import Clock, seconds_ahead
 from howdah.testing.drain import Drain
 from howdah.testing.drained import Drained
+from howdah.testing.due import Due
 from howdah.testing.ground import fresh_schema
 from howdah.testing.sent import TaskOrName, Wanted, listing
 from howdah.testing.waiting import wait_for
@@ -119,7 +119,7 @@ class Testbed:
             JobFailedError: A handler raised, and `raise_on_failure` is set.
         """
         with self.clock.held():
-            ended = await self._run(queues, limit, timeout, concurrency)
+            ended = await self._run(queues, limit, 0, timeout, concurrency)
         return self._summary(ended, raise_on_failure=raise_on_failure)
 
     async def advance(
@@ -134,8 +134,11 @@ class Testbed:
     ) -> Drained:
         """Let time pass: run what is queued, then whatever becomes due, each at its time.
 
+        Delays and naps end, retries are made, and schedules fire.
+
         The clock stops at every moment at which something is due, so that a job which is tried
-        again after an hour, and then after two, has both retries in a day.
+        again after an hour, and then after two, has both retries in a day, and a schedule fires as
+        often as it says.
 
         Args:
             by: How long, as a timedelta or in seconds. The other arguments are as for `drain`.
@@ -146,12 +149,12 @@ class Testbed:
         """
         left = seconds_ahead(by)
         ended: list[JobEnded] = []
-        with self.clock.held():
+        with self.clock.held(), Due.of(self.app) as due:
             while True:
-                self._promote()
-                ended += await self._run(queues, limit - len(ended), timeout, concurrency)
-                # Once more: what has run may have been put back for now.
-                next_in = self._promote()
+                due.claimable()
+                ended += await self._run(queues, limit, len(ended), timeout, concurrency)
+                # Once more: what has run may have been put back until some other time.
+                next_in = due.claimable()
                 if left <= 0:
                     break
                 step = left if next_in is None else min(next_in, left)
@@ -224,6 +227,7 @@ class Testbed:
         self,
         queues: Sequence[str] | None,
         limit: int,
+        spent: int,
         timeout: timedelta | float,
         concurrency: int,
     ) -> list[JobEnded]:
@@ -233,6 +237,7 @@ class Testbed:
             self.app,
             queues=self.app.queue_names if queues is None else queues,
             limit=limit,
+            spent=spent,
             timeout=timeout.total_seconds() if isinstance(timeout, timedelta) else timeout,
             concurrency=concurrency,
         )
@@ -240,13 +245,6 @@ class Testbed:
         # would not.
         await asyncio.create_task(drain.run(), name="howdah testbed", context=Context())
         return drain.ended
-
-    def _promote(self) -> float | None:
-        """Make claimable what is due. Returns the seconds until something else is."""
-        while True:
-            promoted, next_in = self.app.sync.run(jobs.promote(limit=PAGE, within=None))
-            if promoted < PAGE:
-                return next_in
 
     def _all(self) -> list[JobRecord]:
         """Every job, the oldest first."""

@@ -122,7 +122,7 @@ async def test_a_task_that_is_tried_for_ever_is_stopped(howdah: Testbed, howdah_
 
     await nap.send()
 
-    with pytest.raises(AssertionError, match="gave up after"):
+    with pytest.raises(AssertionError, match="gave up after 20 attempts"):
         await howdah.advance(DAY, limit=20)
 
 
@@ -133,3 +133,15 @@ def test_a_blocking_test_advances_as_well(howdah: Testbed, howdah_app: Howdah):
     howdah_app.sync.send(remind.using(start_after=HOUR))
 
     assert 1 == howdah.sync.advance(HOUR).completed
+
+
+async def test_a_schedule_fires_as_often_as_it_says(howdah: Testbed, howdah_app: Howdah):
+    @howdah_app.schedule(HOUR)
+    @howdah_app.task
+    async def look() -> None: ...
+
+    assert 0 == (await howdah.advance(0)).attempts
+    done = await howdah.advance(3 * HOUR)
+
+    assert 3 == done.completed
+    assert 3 == len(howdah.sent(look))

@@ -19,6 +19,17 @@ async def test_a_job_that_a_worker_runs_is_waited_for(howdah: Testbed, howdah_ap
     assert 1 == record.result
 
 
+async def test_a_web_process_that_works_is_bound_too(howdah: Testbed, howdah_app: Howdah):
+    @howdah_app.task
+    async def work() -> int:
+        return 1
+
+    async with howdah_app.lifespan(worker=True)(None):
+        await howdah.wait_for(await work.send())
+
+    howdah.assert_sent(work)
+
+
 async def test_a_job_that_cannot_come_there_any_more_is_told(howdah: Testbed, howdah_app: Howdah):
     @howdah_app.task(retry=0)
     async def fail() -> None:
