@@ -37,7 +37,7 @@ def test_arguments_that_do_not_fit_fail_the_job_and_say_what_is_wrong(station: S
     jobs = {
         "missing": station.send("tick"),
         "parse": station.send("tick", n="many"),
-        "'m'": station.send("tick", n=1, m=2),
+        "m is not a parameter": station.send("tick", n=1, m=2),
         "n:": station.send("tick", n=None),
     }
 
