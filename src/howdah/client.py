@@ -79,10 +79,10 @@ class Howdah:
         self._pool = AsyncPool(lambda: self.database_url, schema, size=pool_size)
         self.signals = Signals()
         self.jobs = Jobs(self.run)
-        self.schedule = CodeSchedules()
-        self.schedules = Schedules(self.run, self.jobs)
         #: The same verbs for code that does not await.
         self.sync = Sync(lambda: self.database_url, schema, pool_size)
+        self.schedule = CodeSchedules()
+        self.schedules = Schedules(self.run, self.jobs)
 
     @property
     def schema(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from howdah._db import migrate
 from howdah._db import worker as workers
 from howdah._db.steps import walk_async
 from howdah._model.signals import WorkerFailed
@@ -47,6 +48,7 @@ async def working(app: Hosts, settings: WorkerSettings | None = None) -> AsyncIt
     """
     settings = settings or WorkerSettings()
     url = await asyncio.to_thread(lambda: app.database_url)
+    await asyncio.to_thread(migrate.check, url, schema=app.schema)
     link = Link(url, app.schema, role="announce", signals=app.signals)
     hosted = _Hosted(app, url, settings, link)
     await hosted.begin()

@@ -245,7 +245,7 @@ class Sender(Generic[P, R]):
                 expire_in=said.get("expire_in"),
                 retention=said.get("retention"),
             )
-            for at, end in _chunks(encoded)
+            for at, end in _chunks(encoded, None if self.conn is not None else CHUNK)
         ]
         return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
 
@@ -332,12 +332,16 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         return f"<Task {self.name}{self.signature}>"
 
 
-def _chunks(encoded: list[str]) -> Iterator[tuple[int, int]]:
-    """Where to cut: after so many jobs, or so many characters."""
+def _chunks(encoded: list[str], most: int | None) -> Iterator[tuple[int, int]]:
+    """Where to cut: after so many jobs, or so many characters.
+
+    On somebody else's connection not by number: it may be in autocommit, where each statement is a
+    transaction of its own.
+    """
     start = weight = 0
     for at, text in enumerate(encoded):
         weight += len(text)
-        if at > start and (at - start >= CHUNK or weight > HEAVIEST):
+        if at > start and ((most and at - start >= most) or weight > HEAVIEST):
             yield start, at
             start, weight = at, len(text)
     if start < len(encoded):

@@ -41,6 +41,18 @@ async def test_none_is_stored_when_a_later_statement_fails(desk: Desk, work: Wor
     assert [] == desk.sql("SELECT 1 FROM howdah.job")
 
 
+async def test_none_is_stored_when_one_fails_on_a_connection_in_autocommit(
+    desk: Desk, work: Work
+) -> None:
+    desk.sql("ALTER TABLE howdah.job ADD CONSTRAINT few CHECK ((args->'n')::int < 24000)")
+
+    async with await psycopg.AsyncConnection.connect(desk.url, autocommit=True) as connection:
+        with pytest.raises(errors.DatabaseError, match="few"):
+            await work.using(conn=connection).send_many([(n,) for n in range(25_000)])
+
+    assert [] == desk.sql("SELECT 1 FROM howdah.job")
+
+
 async def test_none_is_stored_when_one_item_does_not_fit(desk: Desk, work: Work) -> None:
     with pytest.raises(errors.PayloadMismatchError, match="item 2"):
         await work.send_many([(1,), (2,), ("three",)])

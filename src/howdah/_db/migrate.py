@@ -124,6 +124,21 @@ def migrate(
         return [migration.name for migration in applied]
 
 
+def check(url: str, *, schema: str = DEFAULT_SCHEMA) -> None:
+    """Refuse a database whose schema is not the one this version needs.
+
+    Raises:
+        DatabaseError: The database is unreachable.
+        SchemaError: The schema is missing, behind or ahead.
+    """
+    with (
+        faults.translated(schema),
+        psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection,
+    ):
+        found = found_migration(connection, schema)
+    check_found(found, schema)
+
+
 def check_server(version: int) -> None:
     """Refuse a server that is older than the oldest supported.
 

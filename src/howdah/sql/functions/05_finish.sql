@@ -24,12 +24,14 @@ DECLARE
 BEGIN
     RETURN QUERY
     -- On the primary key, and on nothing else: see docs/internals/storage.md for what an index
-    -- on (worker_id, id) did to this plan.
+    -- on (worker_id, id) did to this plan. `= ANY (ARRAY[...])` and not `=`: that could also be
+    -- merged by order, so the planner would know how to read the whole index of the table first,
+    -- and does where it takes the table for empty. This way an outcome can only look up its job.
     WITH gone AS (
         DELETE FROM howdah.job AS j
         USING unnest(p_ids, p_fences, p_states, p_results, p_errors)
             AS o (id, fence, outcome, result, error)
-        WHERE j.id = o.id
+        WHERE j.id = ANY (ARRAY[o.id])
           AND j.fence = o.fence
           AND j.state = ANY (p_from)
         RETURNING j.*, o.outcome, o.result, o.error),

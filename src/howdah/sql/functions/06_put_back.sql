@@ -27,9 +27,9 @@ BEGIN
     WITH held AS MATERIALIZED (
         SELECT j.id, j.fence, j.cancel_requested_at, o.error
         FROM unnest(p_ids, p_fences, p_errors) AS o (id, fence, error)
-        JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
+        JOIN howdah.job AS j ON j.id = ANY (ARRAY[o.id]) AND j.fence = o.fence
         WHERE j.state = 'active'
-        ORDER BY j.id
+        ORDER BY o.id
         FOR UPDATE OF j)
     SELECT string_agg(h.id::text, ',') INTO v_cancelled
     FROM held AS h
@@ -41,7 +41,7 @@ BEGIN
     FOR v_lane IN
         SELECT DISTINCT j.queue, j.priority
         FROM unnest(p_ids, p_fences, p_states, p_delays) AS o (id, fence, state, delay)
-        JOIN howdah.job AS j ON j.id = o.id AND j.fence = o.fence
+        JOIN howdah.job AS j ON j.id = ANY (ARRAY[o.id]) AND j.fence = o.fence
         WHERE o.state = 'retry' AND coalesce(o.delay, 0) <= 0
     LOOP
         PERFORM howdah.wake(v_lane.queue, v_lane.priority);
@@ -61,7 +61,7 @@ BEGIN
                                ELSE howdah.with_error(j.errors, o.error::jsonb) END
         FROM unnest(p_ids, p_fences, p_states, p_delays, p_spent, p_errors)
             AS o (id, fence, state, delay, spent, error)
-        WHERE j.id = o.id
+        WHERE j.id = ANY (ARRAY[o.id])
           AND j.fence = o.fence
           AND j.state = 'active'
         RETURNING j.id)
