@@ -20,7 +20,7 @@ from howdah._model.retry import Retry
 from howdah._model.states import JobState
 from howdah.errors import DatabaseError, JobError
 from tests.integration.desk import Claim, Desk
-from tests.integration.model import CRASH_LIMIT, LEASE, Job, Refused
+from tests.integration.model import LEASE, Job, Refused
 from tests.integration.watched import Watched
 
 T = TypeVar("T")
@@ -59,6 +59,7 @@ orders = st.sampled_from([("q", "r"), ("r", "q"), ("q",)])
 # How far back to reach among what there ever was: mostly not far, so that most of what is tried
 # can be done, and sometimes to what is long over.
 far_back = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5, 8])
+limits = st.sampled_from([1, 2, 3])
 times = st.sampled_from([0, 0, 1, 4, 25, LEASE + 1])
 
 
@@ -102,12 +103,18 @@ class Machine(Watched):
         priority=st.sampled_from([0, 0, 7]),
         key=keys,
         delay=delays,
-        expires=st.booleans(),
+        retries=st.sampled_from([None, 0, 1]),
     )
     def send(
-        self, queue: str, priority: int, key: str | None, delay: float | None, expires: bool
+        self,
+        queue: str,
+        priority: int,
+        key: str | None,
+        delay: float | None,
+        retries: int | None,
     ) -> None:
-        job = self._new_job(queue, priority, key, expires=expires)
+        """Of a job with a time limit and so many retries, or with none."""
+        job = self._new_job(queue, priority, key, retries)
         expected = self.model.send(Job(**_said(job)), delay=delay)
 
         receipt = self._send(self.desk, job, delay)
@@ -131,7 +138,7 @@ class Machine(Watched):
 
     @rule(queue=st.sampled_from(QUEUES), delay=delays)
     def send_in_an_open_transaction(self, queue: str, delay: float | None) -> None:
-        job = self._new_job(queue, 0, None, expires=False)
+        job = self._new_job(queue, 0, None, None)
         if self.open_turn is None:
             self.open_turn = self.model.next_turn()
         self.unsent.append((job, None if delay is None else self.model.now + delay))
@@ -148,10 +155,20 @@ class Machine(Watched):
         self.sender.connection.commit() if commits else self.sender.connection.rollback()
         self._count("send in an open transaction", commits)
 
-    def _new_job(self, queue: str, priority: int, key: str | None, *, expires: bool) -> Job:
+    @rule(queue=st.sampled_from(QUEUES), back=far_back, limit=st.integers(1, 2))
+    def commit_late(self, queue: str, back: int, limit: int) -> None:
+        """What chance alone seldom does: a commit after claims that have seen later sends."""
+        self.send_in_an_open_transaction(queue, None)
+        self.send(queue, 0, None, None, None)
+        self.claim(back, 3, (queue,))
+        self.claim(back, 1, (queue,))
+        self.end_the_open_transaction(True)
+        self.claim(back, limit, (queue,))
+
+    def _new_job(self, queue: str, priority: int, key: str | None, retries: int | None) -> Job:
         job = Job(str(UUID(int=len(self.sent) + 1)), queue, priority, key)
-        if expires:
-            job.expire_in, job.retry_limit = 20.0, 1
+        if retries is not None:
+            job.expire_in, job.retry_limit = 20.0, retries
         self.sent.append(job)
         return job
 
@@ -267,14 +284,14 @@ class Machine(Watched):
         self._count("requests", asked)
 
     @precondition(lambda self: self.claims)
-    @rule(back=far_back, knows=st.booleans())
-    def crash(self, back: int, knows: bool) -> None:
+    @rule(back=far_back, knows=st.booleans(), limit=limits)
+    def crash(self, back: int, knows: bool, limit: int) -> None:
         """A supervisor sees a child die, and knows what it ran or not."""
         claim = _reach(self.claims, back)
         running = [claim.id] if knows else None
-        expected = self.model.release(claim.worker, lambda one: not knows or one == claim.id)
+        expected = self.model.release(claim.worker, lambda one: not knows or one == claim.id, limit)
 
-        query = workers.release(claim.worker, running=running, crash_limit=CRASH_LIMIT)
+        query = workers.release(claim.worker, running=running, crash_limit=limit)
         assert expected == self.desk.run(query)
         self._count("release of a worker", expected)
 
@@ -337,16 +354,16 @@ class Machine(Watched):
         self._count("expire", expected)
 
     @precondition(lambda self: self.claims)
-    @rule(seconds=times, back=far_back)
-    def sweep(self, seconds: float, back: int) -> None:
+    @rule(seconds=times, back=far_back, limit=limits)
+    def sweep(self, seconds: float, back: int, limit: int) -> None:
         """After a time in which one worker has beaten."""
         self._let_pass(seconds)
         worker = _reach(self.workers, back)
-        beaten, expected = self.model.beat([worker]), self.model.sweep()
+        beaten, expected = self.model.beat([worker]), self.model.sweep(limit)
 
         assert beaten == self.desk.run(workers.beat([worker]))
-        assert expected == self.desk.run(workers.sweep(crash_limit=CRASH_LIMIT))
-        assert 0 == self.desk.run(workers.sweep_orphans(crash_limit=CRASH_LIMIT))
+        assert expected == self.desk.run(workers.sweep(crash_limit=limit))
+        assert 0 == self.desk.run(workers.sweep_orphans(crash_limit=limit))
         self._count("beat", beaten)
         self._count("sweep", expected[0])
 

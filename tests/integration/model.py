@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from howdah._model.states import FINAL, JobState, allows
 
 LEASE = 30.0
-CRASH_LIMIT = 3
 
 
 class Refused(Exception):
@@ -219,14 +218,14 @@ class Model:
         self.beats.update(dict.fromkeys(known, self.now))
         return known
 
-    def release(self, worker: int, running: Callable[[str], bool]) -> int:
+    def release(self, worker: int, running: Callable[[str], bool], crash_limit: int) -> int:
         """Give back all that a worker held. Returns how many jobs."""
         self.beats.pop(worker, None)
         held, turn = self._held_by(worker), self.next_turn()
         for job in held:
             was_running = running(job.id)
             job.crash_count += was_running
-            if job.is_to_stop or (was_running and job.crash_count >= CRASH_LIMIT):
+            if job.is_to_stop or (was_running and job.crash_count >= crash_limit):
                 job.errors += 1
                 self._archive(job, JobState.CANCELLED if job.is_to_stop else JobState.FAILED)
                 continue
@@ -236,10 +235,10 @@ class Model:
                 job.start_after = Within(self.now, self.now + 5)
         return len(held)
 
-    def sweep(self) -> tuple[int, int]:
+    def sweep(self, crash_limit: int) -> tuple[int, int]:
         """Release the workers whose lease has run out: how many, and how many jobs."""
         dead = [worker for worker, beat in self.beats.items() if beat + LEASE < self.now]
-        return len(dead), sum(self.release(worker, lambda _: True) for worker in dead)
+        return len(dead), sum(self.release(worker, lambda _: True, crash_limit) for worker in dead)
 
     def _may(self, verb: str, job_id: str) -> Job:
         job = self.jobs.get(job_id)
