@@ -173,9 +173,13 @@ class Worker:
 
 
 def _links(app: AppLike, url: str, settings: WorkerSettings) -> dict[str, Link]:
-    deadlines = dict.fromkeys(("claim", "finish", "listen"), DEADLINE)
-    # What it asks is whether the lease stands: no answer must be noticed before it ends.
-    deadlines["pulse"] = min(DEADLINE, settings.lease / 2)
+    deadlines: dict[str, float] = {
+        "claim": DEADLINE,
+        "finish": DEADLINE,
+        "listen": DEADLINE,
+        # What it asks is whether the lease stands: no answer must be noticed before it ends.
+        "pulse": min(DEADLINE, settings.lease / 2),
+    }
     return {
         role: Link(url, app.schema, role=role, signals=app.signals, deadline=deadline)
         for role, deadline in deadlines.items()
