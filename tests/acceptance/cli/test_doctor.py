@@ -83,7 +83,7 @@ def test_a_schema_that_is_not_there_fails_with_the_command(program: Program) -> 
 
 
 def test_a_schema_of_a_newer_version_fails(program: Program, sql: Sql) -> None:
-    sql("INSERT INTO howdah.version (migration, name) VALUES (9999, 'later')")
+    sql("INSERT INTO howdah.version (migration, name, kind) VALUES (9999, 'later', 'contract')")
 
     assert "9999" in findings(program)["schema"]["says"]
 

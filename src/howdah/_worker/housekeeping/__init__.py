@@ -20,6 +20,7 @@ from howdah._worker.settings import WorkerSettings
 
 LONGEST_NAP = 1.0
 AFTER_FAILURE = 0.5
+LONGEST_PAUSE = 2.0
 # So long its end waits for a pass that is under way.
 LAST_WORD = 2.0
 
@@ -37,6 +38,7 @@ class Housekeeper:
             "archive": Archiver(link, settings).run,
         }
         self._due = dict.fromkeys(self._passes, 0.0)
+        self._failed: dict[str, tuple[int, str]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="howdah housekeeper")
 
@@ -61,8 +63,15 @@ class Housekeeper:
     def _guarded(self, name: str, run: Callable[[], float]) -> float:
         """Run a pass. Returns the seconds until the next."""
         try:
-            return run()
+            pause = run()
         except Exception as error:
-            # Whatever it is, it must not end the thread: the other passes go on.
-            self._signals.post(PassFailed(name, str(error) or repr(error)))
-            return AFTER_FAILURE
+            # Whatever it is, it must not end the thread: the other passes go on. It is said once,
+            # and tried again ever more seldom.
+            said = str(error) or repr(error)
+            if self._failed.get(name, (0, ""))[1] != said:
+                self._signals.post(PassFailed(name, said))
+            times = self._failed.get(name, (0, ""))[0] + 1
+            self._failed[name] = (times, said)
+            return float(min(AFTER_FAILURE * 2 ** min(times - 1, 10), LONGEST_PAUSE))
+        self._failed.pop(name, None)
+        return pause
