@@ -146,6 +146,20 @@ def only_the_queues_asked_for_are_claimed_from(stage: Stage) -> None:
     assert [str(ours)] == [claim.id for claim in stage.desk.claim(limit=5, queues=["q"])]
 
 
+def a_time_limit_written_by_hand_does_not_stop_the_claims(stage: Stage) -> None:
+    stage.desk.send(expire_in=60)
+    stage.desk.sql("UPDATE howdah.job SET expire_in = interval '300000 years'")
+
+    assert 1 == len(stage.desk.claim())
+
+
+def a_job_without_a_time_limit_never_expires(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+
+    assert stage.desk.row(claim.id)["expire_at"] is None
+
+
 def _is_refused(desk: Desk, *, worker: int) -> bool:
     try:
         desk.claim(worker)
@@ -255,5 +269,18 @@ GUARDS = [
         "WHERE n.queue = q.name",
         "",
         only_the_queues_asked_for_are_claimed_from,
+    ),
+    Guard(
+        CLAIM,
+        "THEN least(j.expire_in, interval '100 years') END",
+        "THEN j.expire_in END",
+        a_time_limit_written_by_hand_does_not_stop_the_claims,
+        error="out of range",
+    ),
+    Guard(
+        CLAIM,
+        "CASE WHEN j.expire_in IS NOT NULL",
+        "CASE WHEN true",
+        a_job_without_a_time_limit_never_expires,
     ),
 ]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from howdah._db import job as jobs
 from howdah._model.outcome import Verdict
-from tests.integration.desk import Claim, wait_until_blocked
+from howdah.errors import DatabaseError, JobLostError
+from tests.integration.desk import Claim, Desk, wait_until_blocked
 from tests.integration.promises.guard import Guard
-from tests.integration.promises.stage import Stage
+from tests.integration.promises.stage import LOCK_NOT_AVAILABLE, Stage, without_waiting
 
 
 def _superseded(stage: Stage) -> tuple[Claim, Claim]:
@@ -146,6 +151,68 @@ def a_delay_of_none_is_told_apart_from_one_of_zero(stage: Stage) -> None:
     assert (0, None) == stage.desk.run(jobs.promote(limit=10, within=None))
 
 
+def a_stale_claim_of_an_earlier_life_cannot_finish_the_job(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    (stale,) = stage.desk.claim()
+    stage.desk.finish(stale, verdict=Verdict.FAILED)
+    stage.desk.run(jobs.retry(job_id))
+    stage.desk.claim()
+
+    assert 0 == stage.desk.finish(stale)
+    assert "active" == stage.desk.state(job_id)
+
+
+def a_stale_claim_cannot_complete_in_a_transaction(stage: Stage) -> None:
+    stale, fresh = _superseded(stage)
+
+    with pytest.raises(JobLostError):
+        stage.desk.run(jobs.complete(stale.id, stale.fence, None))
+    assert "active" == stage.desk.state(fresh.id)
+
+
+def an_end_waits_only_briefly_for_a_job_that_somebody_holds(stage: Stage) -> None:
+    _gives_up_soon(stage, lambda desk, claim: desk.finish(claim))
+
+
+def a_return_waits_only_briefly_for_a_job_that_somebody_holds(stage: Stage) -> None:
+    _gives_up_soon(stage, lambda desk, claim: desk.put_back(claim))
+
+
+def _gives_up_soon(stage: Stage, tell: Callable[[Desk, Claim], int]) -> None:
+    job_id = stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.sql("SET statement_timeout = '1s'")
+
+    with stage.meanwhile() as other:
+        other.run(jobs.cancel(job_id))
+        with pytest.raises(DatabaseError) as caught:
+            tell(stage.desk, claim)
+
+    assert LOCK_NOT_AVAILABLE == caught.value.sqlstate
+
+
+def a_report_passes_over_a_job_that_somebody_holds(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    (claim,) = stage.desk.claim()
+
+    with stage.meanwhile() as other:
+        other.run(jobs.cancel(job_id))
+        with without_waiting(stage.desk):
+            stage.desk.run(jobs.progress({(claim.id, claim.fence): "1"}))
+
+
+def a_job_keeps_only_so_many_errors(stage: Stage) -> None:
+    stage.desk.send()
+    (claim,) = stage.desk.claim()
+    stage.desk.sql(
+        "UPDATE howdah.job SET errors ="
+        " (SELECT pg_catalog.jsonb_agg(n) FROM pg_catalog.generate_series(1, 40) AS n)"
+    )
+    stage.desk.run(jobs.put_back([claim.outcome(Verdict.RETRY, error="41")]))
+
+    assert [*range(1, 21), *range(22, 42)] == stage.desk.row(claim.id)["errors"]
+
+
 FINISH = "functions/05_finish"
 PUT_BACK = "functions/06_put_back"
 
@@ -223,5 +290,41 @@ GUARDS = [
         "AND a.fence = o.fence",
         "",
         a_stale_claim_is_not_told_that_its_outcome_is_kept,
+    ),
+    Guard(
+        "functions/08_retry",
+        "SELECT b.fence,",
+        "SELECT 0,",
+        a_stale_claim_of_an_earlier_life_cannot_finish_the_job,
+    ),
+    Guard(
+        FINISH,
+        "IF v_applied = 0 THEN",
+        "IF false THEN",
+        a_stale_claim_cannot_complete_in_a_transaction,
+    ),
+    Guard(
+        "job/finish",
+        "set_config('lock_timeout', '300ms', true)",
+        "''",
+        an_end_waits_only_briefly_for_a_job_that_somebody_holds,
+    ),
+    Guard(
+        "job/put_back",
+        "set_config('lock_timeout', '300ms', true)",
+        "''",
+        a_return_waits_only_briefly_for_a_job_that_somebody_holds,
+    ),
+    Guard(
+        "job/progress",
+        "FOR UPDATE OF k SKIP LOCKED",
+        "FOR UPDATE OF k",
+        a_report_passes_over_a_job_that_somebody_holds,
+    ),
+    Guard(
+        "functions/01_identity",
+        "jsonb_array_length(p_errors) >= 40",
+        "false",
+        a_job_keeps_only_so_many_errors,
     ),
 ]

@@ -34,7 +34,7 @@ def a_dead_worker_is_swept(stage: Stage) -> None:
     claim = _running(stage.desk)
     stage.clock.advance(LEASE + 1)
 
-    assert (1, 1) == _sweep(stage.desk)
+    assert [(1, 1), (0, 0)] == [_sweep(stage.desk), _sweep(stage.desk)]
     assert "retry" == stage.desk.state(claim.id)
 
 
@@ -341,5 +341,11 @@ GUARDS = [
         "FOR UPDATE SKIP LOCKED",
         "FOR UPDATE",
         two_who_end_attempts_do_not_wait_for_each_other,
+    ),
+    Guard(
+        SWEEP,
+        "DELETE FROM howdah.worker AS w WHERE w.id = p_worker;",
+        "",
+        a_dead_worker_is_swept,
     ),
 ]

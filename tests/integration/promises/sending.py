@@ -9,7 +9,7 @@ import pytest
 
 from howdah._db import job as jobs
 from howdah._db.job import Receipt
-from howdah.errors import PayloadValueError, UnknownOptionError
+from howdah.errors import PayloadValueError, UnknownOptionError, UsageError
 from tests.integration.desk import Desk
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage
@@ -42,6 +42,22 @@ def a_second_send_of_an_id_after_the_job_has_run_stores_nothing(stage: Stage) ->
 
     assert Receipt(UUID(job_id), False) == _send(stage.desk, id=job_id)
     assert "completed" == stage.desk.state(job_id)
+
+
+def a_second_send_of_an_id_is_answered_with_its_own_job_whoever_has_its_key(stage: Stage) -> None:
+    job_id = str(uuid4())
+    _send(stage.desk, id=job_id, key="k")
+    stage.desk.finish(*stage.desk.claim())
+    _send(stage.desk, key="k")
+
+    assert Receipt(UUID(job_id), False) == _send(stage.desk, id=job_id, key="k")
+
+
+def an_id_is_not_sent_from_where_the_archive_cannot_be_seen(stage: Stage) -> None:
+    with stage.desk.transaction():
+        stage.desk.sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with pytest.raises(UsageError, match="with an id"), stage.desk.transaction():
+            _send(stage.desk, id=str(uuid4()))
 
 
 def one_live_job_of_a_task_holds_a_key(stage: Stage) -> None:
@@ -135,5 +151,24 @@ GUARDS = [
         "PERFORM howdah.check_options(p_options);",
         "",
         an_option_that_does_not_exist_is_refused,
+    ),
+    Guard(
+        SEND,
+        "SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.id = v_id;",
+        "v_found := NULL;",
+        a_second_send_of_an_id_answers_with_the_first,
+        error="cannot see",
+    ),
+    Guard(
+        SEND,
+        "SELECT a.id INTO v_found FROM howdah.archive AS a WHERE a.id = v_id LIMIT 1;",
+        "NULL;",
+        a_second_send_of_an_id_is_answered_with_its_own_job_whoever_has_its_key,
+    ),
+    Guard(
+        SEND,
+        "AND current_setting('transaction_isolation') NOT IN",
+        "AND false AND current_setting('transaction_isolation') NOT IN",
+        an_id_is_not_sent_from_where_the_archive_cannot_be_seen,
     ),
 ]

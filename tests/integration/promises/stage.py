@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
+
 from howdah.errors import DatabaseError
 from tests.conftest import Clock
 from tests.integration.desk import Desk
@@ -51,7 +53,7 @@ def without_waiting(desk: Desk) -> Iterator[None]:
     desk.sql("SET lock_timeout = '300ms'")
     try:
         yield
-    except DatabaseError as error:
+    except (DatabaseError, psycopg.Error) as error:
         if error.sqlstate != LOCK_NOT_AVAILABLE:
             raise
         raise AssertionError("it had to wait for another session") from error

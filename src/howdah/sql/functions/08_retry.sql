@@ -11,12 +11,14 @@ AS $$
 DECLARE
     v_lane record;
 BEGIN
-    UPDATE howdah.job AS j
-    SET start_after = NULL,
-        ready_xid   = pg_current_xact_id()
-    WHERE j.id = p_id AND j.state = 'retry'
-    RETURNING j.queue, j.priority INTO v_lane;
-    IF NOT FOUND THEN
+    -- Twice, since somebody else may have brought it back between the two looks.
+    FOR i IN 1..2 LOOP
+        UPDATE howdah.job AS j
+        SET start_after = NULL,
+            ready_xid   = pg_current_xact_id()
+        WHERE j.id = p_id AND j.state = 'retry'
+        RETURNING j.queue, j.priority INTO v_lane;
+        EXIT WHEN FOUND;
         WITH back AS (
             DELETE FROM howdah.archive AS a WHERE a.id = p_id RETURNING a.*)
         INSERT INTO howdah.job (
@@ -26,7 +28,8 @@ BEGIN
                b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors
         FROM back AS b
         RETURNING queue, priority INTO v_lane;
-    END IF;
+        EXIT WHEN FOUND;
+    END LOOP;
     IF v_lane.queue IS NULL THEN
         PERFORM howdah.refuse('retry', p_id, 'retry, completed, failed, expired or cancelled');
     END IF;

@@ -1,0 +1,127 @@
+"""What is promised of schedules: each tick once, by whoever comes first and knows the latest."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.desk import Desk
+from tests.integration.promises.guard import Guard
+from tests.integration.promises.stage import Stage, without_waiting
+
+TICK = 1_000_000_000
+NEXT = TICK + 60
+
+
+def _schedule(desk: Desk, *, overlap: str = "allow") -> None:
+    """One that is due at TICK."""
+    desk.sql(
+        "INSERT INTO howdah.schedule (name, task, queue, every, overlap, next_at)"
+        " VALUES ('s', 't', 'q', 60, %s, pg_catalog.to_timestamp(%s))",
+        overlap,
+        TICK,
+    )
+
+
+def _fire(desk: Desk, *ticks: int, revision: int = 1, expected: int = TICK) -> tuple[int, int]:
+    """Fire as somebody does who has read the schedule in that state: how many sent and skipped."""
+    order = {"name": "s", "revision": revision, "expected": expected, "next": NEXT}
+    text = json.dumps([{**order, "ticks": ticks or [TICK]}])
+    ((fired, skipped),) = desk.sql("SELECT fired, skipped FROM howdah.fire(%s::jsonb)", text)
+    return fired, skipped
+
+
+def a_fired_schedule_moves_on(stage: Stage) -> None:
+    _schedule(stage.desk)
+
+    assert (1, 0) == _fire(stage.desk)
+    assert NEXT == stage.desk.value("SELECT extract(epoch FROM next_at)::int8 FROM howdah.schedule")
+
+
+def what_was_planned_before_it_was_fired_is_not_fired(stage: Stage) -> None:
+    """Not even ticks that nobody has fired: whoever moved the schedule has decided on them."""
+    _schedule(stage.desk)
+    _fire(stage.desk)
+
+    assert (0, 0) == _fire(stage.desk, TICK + 1)
+
+
+def what_was_planned_before_an_edit_is_not_fired(stage: Stage) -> None:
+    _schedule(stage.desk)
+    stage.desk.sql("UPDATE howdah.schedule SET revision = 2")
+
+    assert (0, 0) == _fire(stage.desk, revision=1)
+
+
+def a_paused_schedule_is_not_fired(stage: Stage) -> None:
+    _schedule(stage.desk)
+    stage.desk.sql("UPDATE howdah.schedule SET paused_at = howdah.now()")
+
+    assert (0, 0) == _fire(stage.desk)
+
+
+def a_schedule_that_another_is_firing_is_left_to_it(stage: Stage) -> None:
+    _schedule(stage.desk)
+
+    with stage.meanwhile() as other:
+        assert (1, 0) == _fire(other)
+        with without_waiting(stage.desk):
+            assert (0, 0) == _fire(stage.desk)
+
+
+def a_schedule_that_is_made_again_does_not_fire_a_tick_again(stage: Stage) -> None:
+    _schedule(stage.desk)
+    _fire(stage.desk)
+    stage.desk.sql("DELETE FROM howdah.schedule")
+    _schedule(stage.desk)
+
+    assert (0, 0) == _fire(stage.desk)
+    assert 1 == stage.desk.value("SELECT count(*) FROM howdah.job")
+
+
+def a_tick_is_skipped_while_the_last_job_lives_where_nothing_may_overlap(stage: Stage) -> None:
+    _schedule(stage.desk, overlap="skip")
+
+    assert (1, 1) == _fire(stage.desk, TICK, TICK + 1)
+
+
+FIRE = "functions/13_schedule"
+
+GUARDS = [
+    Guard(
+        FIRE,
+        "AND s.next_at = to_timestamp(o.expected)",
+        "",
+        what_was_planned_before_it_was_fired_is_not_fired,
+    ),
+    Guard(
+        FIRE,
+        "WHERE s.revision = o.revision\n          AND",
+        "WHERE",
+        what_was_planned_before_an_edit_is_not_fired,
+    ),
+    Guard(FIRE, "AND s.paused_at IS NULL", "", a_paused_schedule_is_not_fired),
+    Guard(
+        FIRE,
+        "FOR UPDATE OF s SKIP LOCKED",
+        "FOR UPDATE OF s",
+        a_schedule_that_another_is_firing_is_left_to_it,
+    ),
+    Guard(
+        FIRE,
+        "CONTINUE WHEN NOT FOUND;",
+        "",
+        a_schedule_that_is_made_again_does_not_fire_a_tick_again,
+    ),
+    Guard(
+        FIRE,
+        "v.overlap = 'allow' OR NOT",
+        "true OR NOT",
+        a_tick_is_skipped_while_the_last_job_lives_where_nothing_may_overlap,
+    ),
+    Guard(
+        FIRE,
+        "SET next_at     = to_timestamp(v.next),\n            last_tick",
+        "SET last_tick",
+        a_fired_schedule_moves_on,
+    ),
+]
