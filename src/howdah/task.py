@@ -210,7 +210,7 @@ class Sender(Generic[P, R]):
         if self.merged.id is None:
             # Made here and now, so the database need not look whether it has run before; unless
             # the send is repeated.
-            job_id = str(uuid7())
+            job_id = uuid7()
             fresh, again = f'{{"id":"{job_id}","new_id":true{said}}}', f'{{"id":"{job_id}"{said}}}'
         else:
             job_id = None

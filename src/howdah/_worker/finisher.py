@@ -42,8 +42,6 @@ class Finisher:
         self._link = link
         self._signals = signals
         self._woken = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._stopping = False
         self._promotion_due = False
 
