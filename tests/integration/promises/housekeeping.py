@@ -170,6 +170,15 @@ def a_promotion_leaves_running_jobs_alone(stage: Stage) -> None:
     assert "active" == stage.desk.state(claim.id)
 
 
+def a_promotion_leaves_held_jobs_alone(stage: Stage) -> None:
+    job_id = stage.desk.send(start_after=60)
+    stage.desk.sql("UPDATE howdah.job SET held = 'task'")
+    stage.clock.advance(61)
+
+    assert 0 == stage.desk.run(jobs.promote(limit=10, within=None))[0]
+    assert stage.desk.row(job_id)["ready_xid"] is None
+
+
 def two_promotions_do_not_wait_for_each_other(stage: Stage) -> None:
     stage.desk.send(start_after=60)
     stage.clock.advance(61)
@@ -233,6 +242,13 @@ GUARDS = [
         "AND j.start_after >= ",
         a_promotion_leaves_running_jobs_alone,
         error="job_ready",
+    ),
+    Guard(
+        PROMOTE,
+        "AND j.held IS NULL\n              AND j.state",
+        "AND j.state",
+        a_promotion_leaves_held_jobs_alone,
+        error="job_held",
     ),
     Guard(
         PROMOTE,

@@ -71,7 +71,7 @@ BEGIN
             SELECT j.ready_xid AS x, j.id AS i
             FROM howdah.job AS j
             WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
-              AND j.ready_xid IS NOT NULL
+              AND j.ready_xid IS NOT NULL AND j.line IS NULL
               AND (j.ready_xid, j.id) >= (v_lane.pos_xid, v_lane.pos_id)
             ORDER BY j.ready_xid, j.id
             LIMIT 1),
@@ -83,7 +83,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT FROM howdah.job AS j
                 WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
-                  AND j.ready_xid = s.x
+                  AND j.ready_xid = s.x AND j.line IS NULL
                 LIMIT 1) AS j),
         from_late AS MATERIALIZED (
             SELECT c.t
@@ -92,7 +92,7 @@ BEGIN
                 SELECT j.ctid AS t
                 FROM howdah.job AS j
                 WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
-                  AND j.ready_xid = s.x
+                  AND j.ready_xid = s.x AND j.line IS NULL
                 ORDER BY j.id
                 LIMIT v_left
                 FOR UPDATE SKIP LOCKED) AS c
@@ -101,7 +101,7 @@ BEGIN
             SELECT j.ctid AS t
             FROM howdah.job AS j
             WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
-              AND j.ready_xid IS NOT NULL
+              AND j.ready_xid IS NOT NULL AND j.line IS NULL
               AND (j.ready_xid, j.id) >= ((SELECT f.x FROM first AS f), (SELECT f.i FROM first AS f))
             ORDER BY j.ready_xid, j.id
             LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)

@@ -15,7 +15,7 @@ BEGIN
     FOR i IN 1..2 LOOP
         UPDATE howdah.job AS j
         SET start_after = NULL,
-            ready_xid   = pg_current_xact_id()
+            ready_xid   = CASE WHEN j.held IS NULL THEN pg_current_xact_id() END
         WHERE j.id = p_id AND j.state = 'retry'
         RETURNING j.queue, j.priority INTO v_lane;
         EXIT WHEN FOUND;
@@ -23,9 +23,10 @@ BEGIN
             DELETE FROM howdah.archive AS a WHERE a.id = p_id RETURNING a.*)
         INSERT INTO howdah.job (
             fence, ready_xid, created_at, id, priority, state, queue, task, args, key, tags,
-            retry, expire_in, retention, errors)
+            retry, expire_in, retention, errors, line, limits, policy, flow_id, dead_letter, source)
         SELECT b.fence, pg_current_xact_id(), b.created_at, b.id, b.priority, 'retry', b.queue,
-               b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors
+               b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors,
+               b.line, b.limits, b.policy, b.flow_id, b.dead_letter, b.source
         FROM back AS b
         RETURNING queue, priority INTO v_lane;
         EXIT WHEN FOUND;

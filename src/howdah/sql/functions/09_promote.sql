@@ -23,7 +23,9 @@ BEGIN
         WITH due AS MATERIALIZED (
             SELECT j.id
             FROM howdah.job AS j
-            WHERE j.ready_xid IS NULL AND j.start_after IS NOT NULL AND j.state <> 'active'
+            WHERE j.ready_xid IS NULL AND j.start_after IS NOT NULL
+              AND j.held IS NULL
+              AND j.state <> 'active'
               AND j.start_after >= coalesce(p_since, '-infinity')
               AND j.start_after <= howdah.now()
             ORDER BY j.start_after
@@ -44,7 +46,8 @@ BEGIN
     SELECT v_count,
            (SELECT extract(epoch FROM j.start_after - howdah.now())::float8
             FROM howdah.job AS j
-            WHERE j.ready_xid IS NULL AND j.start_after IS NOT NULL AND j.state <> 'active'
+            WHERE j.ready_xid IS NULL AND j.start_after IS NOT NULL
+              AND j.held IS NULL AND j.state <> 'active'
               AND j.start_after > howdah.now()
             ORDER BY j.start_after
             LIMIT 1);
