@@ -11,7 +11,7 @@ from pathlib import Path
 
 from howdah import Context, Howdah
 from howdah._worker.pulse import Pulse
-from tests.acceptance.ledger import listen, note
+from tests.acceptance.ledger import FOLDER_VARIABLE, listen, note
 
 app = Howdah(schema=os.environ.get("HOWDAH_TEST_SCHEMA", "howdah"))
 listen(app)
@@ -73,10 +73,11 @@ def _waited(gate: str) -> bool:
 
 @app.task
 async def break_the_worker(ctx: Context) -> None:
-    """Put a defect into a part of the worker, once in each process."""
+    """Put a defect into a part of the worker, in the first process that runs this."""
     _run(ctx)
-    if ctx.attempt > 1 or ctx.fence > 1:
+    if (broken := Path(os.environ[FOLDER_VARIABLE]) / "broken").exists():
         return
+    broken.touch()
     sound = Pulse._give_back_unbegun
 
     def fail(pulse: Pulse) -> None:

@@ -50,9 +50,7 @@ def test_a_retry_whose_reply_is_lost_comes_once(station: Station, proxy: Proxy) 
     station.until(sprung.is_set)
     station.until_over(job)
 
-    assert ("completed", 2, 2) == tuple(
-        station.job(job)[name] for name in ("state", "attempt", "fence")
-    )
+    assert ("completed", 2) == tuple(station.job(job)[name] for name in ("state", "attempt"))
     assert [1, 2] == [run["attempt"] for run in station.ledger.entries("run")]
     assert 1 == len(station.job(job)["errors"])
 
@@ -73,7 +71,7 @@ def test_a_completion_whose_commit_goes_unanswered_has_its_effect_once(
     station.send("tick", n=1)
     station.until_over()
 
-    assert [(job, 1)] == station.sql("SELECT job, fence FROM howdah.effect AS e")
+    assert [(job,)] == station.sql("SELECT job FROM howdah.effect AS e")
     assert ("completed", "gate") == (station.state(job), station.job(job)["result"])
     assert 1 == station.ledger.tally("run")[str(job)]
 

@@ -12,6 +12,7 @@ from howdah._worker.settings import WorkerSettings
 from tests.acceptance.harness import Station
 from tests.chaos.server import Server
 from tests.chaos.storm import Tally, tally
+from tests.integration.desk import Desk
 
 SETTINGS = WorkerSettings(concurrency=10, processes=2, crash_limit=1000)
 
@@ -83,6 +84,26 @@ def test_a_worker_can_leave_while_postgres_is_away(server: Server, outpost: Stat
     assert 0 == code
     assert [] == outpost.told("WorkerDied"), "the child had to be killed"
     assert "completed" == outpost.state(job)
+
+
+def test_a_claim_that_postgres_forgot_is_not_taken_for_its_next_one(
+    server: Server, outpost: Station
+) -> None:
+    before = Desk(server.url, outpost.schema)
+    worker = before.worker()
+    job = outpost.send("tick", n=1)  # waits for its commit, and for all before it
+    server.keep_commits_in_memory()
+    (lost,) = before.claim(worker, queues=["default"])
+
+    server.kill()
+    server.start()
+    desk = Desk(server.url, outpost.schema)
+    state = desk.state(job)
+    (again,) = desk.claim(worker, queues=["default"])
+
+    assert "created" == state
+    assert 0 == desk.finish(lost)
+    assert 1 == desk.finish(again)
 
 
 def storm(server: Server, station: Station, seed: int, *, jobs: int, kills: int) -> Tally:

@@ -91,7 +91,7 @@ def claim(station: Station, dice: random.Random, done: threading.Event) -> list[
             last = done.is_set()
             rows = station.sql_on(
                 connection,
-                "SELECT c.id, c.fence, c.queue, c.priority, c.hint"
+                "SELECT c.id, c.attempt, c.queue, c.priority, c.hint"
                 " FROM howdah.claim(%s, %s, %s, %s) AS c",
                 queues,
                 dice.randint(1, 8),
@@ -125,7 +125,7 @@ def station_sql(station: Station, text: str) -> list[tuple[int]]:
 
 
 def assert_once(claimed: list[tuple[UUID, int]], sent: set[UUID]) -> None:
-    """Each committed job was claimed, by one claim, its first."""
+    """Each committed job was claimed, by one claim, at its first attempt."""
     assert sent == {job for job, _ in claimed}
     assert [] == [job for job, times in Counter(job for job, _ in claimed).items() if times > 1]
-    assert {1} == {fence for _, fence in claimed}
+    assert {1} == {attempt for _, attempt in claimed}

@@ -224,7 +224,7 @@ class Machine(Watched):
         got = sorted((Claim(row[0], row[1], worker) for row in rows if row[0]), key=lambda c: c.id)
 
         self._assert_rightly_chosen([claim.id for claim in got], expected, limit)
-        self.model.claim(worker, [claim.id for claim in got])
+        self.model.claim(worker, {claim.id: claim.fence for claim in got})
         self.claims += got
         self._count("claim", got)
 

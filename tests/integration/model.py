@@ -5,7 +5,7 @@ It knows nothing of SQL, locks or plans: plain values, one change at a time, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from howdah._model.states import FINAL, JobState, allows
@@ -107,14 +107,15 @@ class Model:
         ready = [job for job in self.jobs.values() if job.ready and job.queue in queues]
         return sorted(ready, key=lambda j: (queues.index(j.queue), -j.priority, j.ready))
 
-    def claim(self, worker: int, claimed: Iterable[str]) -> None:
-        """A worker has claimed these."""
+    def claim(self, worker: int, claimed: Mapping[str, int]) -> None:
+        """A worker has claimed these, under these fences."""
         if worker not in self.beats:
             raise Refused
-        for job_id in claimed:
+        for job_id, fence in claimed.items():
             job = self._may("claim", job_id)
+            assert fence > job.fence
             job.state, job.worker, job.ready = JobState.ACTIVE, worker, None
-            job.fence += 1
+            job.fence = fence
             job.attempt += 1
             job.expire_at = None if job.expire_in is None else self.now + job.expire_in
 

@@ -160,6 +160,11 @@ def ping(payload: str) -> Query[None]:
     return Query("database/ping", {"payload": payload}, _nothing)
 
 
+def hurry() -> Query[None]:
+    """Do not wait in this session until a commit is durable."""
+    return Query("database/hurry", {}, _nothing)
+
+
 def rest(queues: Sequence[str]) -> Query[None]:
     """Say that this session's worker is idle on these queues."""
     return Query("lane/rest", {"queues": wire.RS.join(queues)}, _nothing)

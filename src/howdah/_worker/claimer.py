@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from howdah._db import job as jobs
 from howdah._db import worker as workers
-from howdah._db.query import Row
+from howdah._db.query import Query, Row
 from howdah._model.outcome import Outcome, Verdict
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.finisher import Finisher
@@ -136,25 +136,31 @@ class Claimer:
 
     async def _claim(self, room: int) -> int:
         """Claim once. Returns how many were found."""
+        rows = await self._link.ask(lambda: self._query(room))
+        return self._hand_out(rows)
+
+    def _query(self, room: int) -> Query[Sequence[Row]]:
+        """The claim, for the connection that is open now."""
+        self._look_at_connection()
         now = time.monotonic()
-        if self._link.opened != self._opened:
-            # A hint belongs to one run of the server, and the idle lock to one session.
-            self._hints.clear()
-            self._opened = self._link.opened
-            self._resting = False
         if now - self._scanned_at > FULL_SCAN_EVERY:
             # As a belt to the reasoning in claim.sql, a look without any hint now and then.
             self._hints.clear()
             self._scanned_at = now
-        query = jobs.claim(
+        return jobs.claim(
             queues=self._order(),
             limit=room,
             worker_id=self._worker_id,
             hints=self._hints.values(),
         )
-        rows = await self._link.run(query)
-        self._opened = self._link.opened
-        return self._hand_out(rows)
+
+    def _look_at_connection(self) -> None:
+        if self._link.opened != self._opened:
+            # A hint belongs to one run of the server: a crash may bring back rows below it. That no
+            # crash came between is known only while a connection lasts. The idle lock is its own.
+            self._hints.clear()
+            self._opened = self._link.opened
+            self._resting = False
 
     async def _look_for_strays(self) -> None:
         """Give back jobs that count as ours and that nobody here has heard of.
@@ -195,7 +201,7 @@ class Claimer:
         """Wait until there may be something to claim."""
         if not self._resting and self._hears() and not self._link.is_pooled:
             try:
-                await self._link.run(workers.rest(list(self._queues)))
+                await self._link.ask(self._rest)
                 self._resting = True
                 self._rung = 0
             except DatabaseError:
@@ -211,6 +217,10 @@ class Claimer:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+    def _rest(self) -> Query[None]:
+        self._look_at_connection()
+        return workers.rest(list(self._queues))
 
     async def _rise(self) -> None:
         """Stop saying that this worker is idle."""

@@ -11,6 +11,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -34,14 +35,32 @@ class Link:
     """One self-healing connection, on which nothing takes longer than the deadline."""
 
     def __init__(
-        self, url: str, schema: str, *, role: str, signals: Signals, deadline: float = DEADLINE
+        self,
+        url: str,
+        schema: str,
+        *,
+        role: str,
+        signals: Signals,
+        deadline: float = DEADLINE,
+        set_up: Query[None] | None = None,
     ) -> None:
+        """Open nothing yet.
+
+        Args:
+            url: Where the database is.
+            schema: The schema that queries are about.
+            role: What the connection is for, as the server and signals name it.
+            signals: Where losses are told.
+            deadline: No query takes longer.
+            set_up: What each connection is told first, where it has a session of its own.
+        """
         self.role = role
         self.is_pooled = False
         self._url = url
         self._schema = schema
         self._signals = signals
         self._deadline = deadline
+        self._set_up = set_up
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._runner: AsyncPsycopgRunner | None = None
         self._lock = asyncio.Lock()
@@ -60,9 +79,15 @@ class Link:
             connection, found = await session.connect(
                 self._url, self._schema, name=f"howdah {self.role}"
             )
+            runner = AsyncPsycopgRunner(connection, self._schema, prepare=not found.is_pooled)
+            if self._set_up is not None and not found.is_pooled:
+                try:
+                    await runner.run(self._set_up)
+                except BaseException:
+                    connection.pgconn.finish()
+                    raise
             self.is_pooled = found.is_pooled
-            self._connection = connection
-            self._runner = AsyncPsycopgRunner(connection, self._schema, prepare=not found.is_pooled)
+            self._connection, self._runner = connection, runner
             self.opened += 1
         return self._connection
 
@@ -72,10 +97,18 @@ class Link:
         Raises:
             DatabaseError: It failed; a connection that broke is dropped.
         """
+        return await self.ask(lambda: query)
+
+    async def ask(self, make: Callable[[], Query[T]]) -> T:
+        """Run a query that is made once its connection is there: `opened` counts it by then.
+
+        Raises:
+            DatabaseError: It failed; a connection that broke is dropped.
+        """
         async with self._lock:
             # A task of its own can be left behind. A driver that is interrupted waits for the
             # server to agree, and a server that says nothing does not agree either.
-            asking = asyncio.create_task(self._ask(query), name=f"howdah {self.role} statement")
+            asking = asyncio.create_task(self._ask(make), name=f"howdah {self.role} statement")
             try:
                 await asyncio.wait({asking}, timeout=self._deadline)
             except BaseException:
@@ -84,7 +117,7 @@ class Link:
             if not asking.done():
                 self._abandon(asking)
                 raise self.lost(
-                    DatabaseError(f"no answer to {query.statement} in {self._deadline:g} s")
+                    DatabaseError(f"no answer to {make().statement} in {self._deadline:g} s")
                 )
             try:
                 answer = asking.result()
@@ -98,10 +131,10 @@ class Link:
         self.recovered()
         return answer
 
-    async def _ask(self, query: Query[T]) -> T:
+    async def _ask(self, make: Callable[[], Query[T]]) -> T:
         await self.open()
         assert self._runner is not None
-        return await self._runner.run(query)
+        return await self._runner.run(make())
 
     def _abandon(self, asking: asyncio.Task[Any]) -> None:
         """Let go of a connection that is busy, and let the driver try to cancel the statement."""

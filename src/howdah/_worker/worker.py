@@ -181,7 +181,14 @@ def _links(app: AppLike, url: str, settings: WorkerSettings) -> dict[str, Link]:
         "pulse": min(DEADLINE, settings.lease / 2),
     }
     return {
-        role: Link(url, app.schema, role=role, signals=app.signals, deadline=deadline)
+        role: Link(
+            url,
+            app.schema,
+            role=role,
+            signals=app.signals,
+            deadline=deadline,
+            set_up=workers.hurry() if role == "claim" else None,
+        )
         for role, deadline in deadlines.items()
     }
 

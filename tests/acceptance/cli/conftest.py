@@ -13,6 +13,7 @@ from tests.acceptance.cli.program import Program
 
 APP = """
 import os
+from pathlib import Path
 from howdah import Context, Howdah, Retry, Suspend
 
 app = Howdah(schema=os.environ.get("HOWDAH_SCHEMA", "howdah"))
@@ -32,7 +33,8 @@ async def broken(n: int, ctx: Context) -> None:
 
 @app.task
 async def sleeper(ctx: Context) -> None:
-    if ctx.fence == 1:
+    if not Path("has-slept").exists():
+        Path("has-slept").touch()
         raise Suspend
 """
 

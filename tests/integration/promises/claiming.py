@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg.types.json import Jsonb
+
 from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah.errors import DatabaseError
@@ -10,6 +12,8 @@ from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 UNKNOWN_WORKER = "HW007"
+# In microseconds since 1970: the year 5138.
+AHEAD = 100_000_000_000_000_000
 
 
 def a_worker_that_is_not_known_claims_nothing(stage: Stage) -> None:
@@ -110,7 +114,31 @@ def every_claim_raises_the_fence(stage: Stage) -> None:
         fences.append(claim.fence)
         stage.desk.put_back(claim)
 
-    assert [1, 2, 3] == fences
+    assert fences == sorted(set(fences))
+
+
+def a_claim_raises_a_fence_that_is_ahead_of_the_clock(stage: Stage) -> None:
+    job_id = stage.desk.send()
+    stage.desk.sql("UPDATE howdah.job SET fence = %s WHERE id = %s", AHEAD, job_id)
+
+    (claim,) = stage.desk.claim()
+
+    assert AHEAD + 1 == claim.fence
+
+
+def a_claim_that_a_crash_lost_is_not_taken_for_the_next_one(stage: Stage) -> None:
+    before = stage.desk.row(stage.desk.send())
+    (lost,) = stage.desk.claim()
+    stage.desk.sql("DELETE FROM howdah.job")
+    stage.desk.sql(
+        "INSERT INTO howdah.job SELECT r.* FROM jsonb_populate_record(NULL::howdah.job, %s) AS r",
+        Jsonb(before),
+    )
+
+    (again,) = stage.desk.claim()
+
+    assert 0 == stage.desk.finish(lost)
+    assert 1 == stage.desk.finish(again)
 
 
 def higher_priorities_come_first(stage: Stage) -> None:
@@ -245,7 +273,19 @@ GUARDS = [
         a_hint_of_another_run_of_the_server_is_not_used,
     ),
     Guard(CLAIM, "AND h.epoch = v_epoch", "AND false", a_hint_of_this_run_spares_the_walk),
-    Guard(CLAIM, "fence      = j.fence + 1,", "", every_claim_raises_the_fence),
+    Guard(CLAIM, "fence      = greatest(j.fence + 1, v_now),", "", every_claim_raises_the_fence),
+    Guard(
+        CLAIM,
+        "greatest(j.fence + 1, v_now)",
+        "greatest(j.fence, v_now)",
+        a_claim_raises_a_fence_that_is_ahead_of_the_clock,
+    ),
+    Guard(
+        CLAIM,
+        "greatest(j.fence + 1, v_now)",
+        "j.fence + 1",
+        a_claim_that_a_crash_lost_is_not_taken_for_the_next_one,
+    ),
     Guard(
         CLAIM,
         "ORDER BY q.place, l.priority DESC",

@@ -23,8 +23,14 @@
 --
 -- What the invariant needs from callers: READ COMMITTED, and a transaction of its own (a
 -- backend's own xid is not in its own snapshot: a job sent in the same transaction after a claim
--- would be missed). A hint belongs to one run of the server; `epoch` sees to that, since a crash
--- may lose nothing but a failover may bring back a row below the position.
+-- would be missed). A hint belongs to one run of the server and to one connection: a failover or a
+-- crash may bring back a row below the position. `epoch` sees to the former; a server that restarts
+-- after one of its processes crashed keeps its epoch, and ends all connections.
+--
+-- The fence is the time of the claim in microseconds, or one more than the last where that would
+-- not be higher. A crash of the server may lose a claim (database/hurry.sql), and the row is then
+-- claimed again as if it had never been. A number counted up from the row would be given out twice,
+-- and a late write under the lost claim be taken for the new one's; a moment does not come twice.
 --
 -- The plan is pinned: with the statistics of an empty table the planner chooses scans that are 5
 -- to 20 times slower. tests/integration/test_plans.py looks at the plan under wrong statistics.
@@ -49,6 +55,7 @@ DECLARE
     v_epoch timestamptz   := pg_postmaster_start_time();
     v_hints howdah.hint[] := string_to_array(p_hints, E'\x1e')::howdah.hint[];
     v_left  int           := p_limit;
+    v_now   bigint        := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
     v_rows  int;
     v_lane  record;
 BEGIN
@@ -111,7 +118,7 @@ BEGIN
             SET state      = 'active',
                 ready_xid  = NULL,
                 attempt    = j.attempt + 1,
-                fence      = j.fence + 1,
+                fence      = greatest(j.fence + 1, v_now),
                 worker_id  = p_worker,
                 started_at = howdah.now(),
                 -- Whatever was written there by hand must not stop the claims of all.
