@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from howdah._db.fleet import WorkerRecord
     from howdah._db.record import JobRecord
     from howdah._db.schedule import ScheduleRecord
     from howdah._model.outcome import Cancel, Snooze, Suspend
@@ -36,6 +37,7 @@ else:
         "Suspend": "howdah._model.outcome",
         "SyncJob": "howdah.sync",
         "Task": "howdah.task",
+        "WorkerRecord": "howdah._db.fleet",
         "WorkerSettings": "howdah._worker.settings",
     }
 
@@ -64,5 +66,6 @@ __all__ = [
     "Suspend",
     "SyncJob",
     "Task",
+    "WorkerRecord",
     "WorkerSettings",
 ]

@@ -30,6 +30,7 @@ from howdah.job import Jobs
 from howdah.schedules import CodeSchedules, Schedules
 from howdah.sync import Sync
 from howdah.task import Task
+from howdah.workers import Workers
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Howdah:
         self.sync = Sync(lambda: self.database_url, schema, pool_size)
         self.schedule = CodeSchedules()
         self.schedules = Schedules(self.run, self.jobs)
+        self.workers = Workers(self.run)
 
     @property
     def schema(self) -> str:

@@ -5,6 +5,7 @@
     │   ├── UnknownOptionError              an option that does not exist
     │   ├── UnknownTaskError                no task of that name is registered
     │   ├── UnknownScheduleError            there is no schedule of that name
+    │   ├── UnknownWorkerError              there is no worker of that id
     │   ├── BadScheduleError                a cron expression, interval or zone that makes no sense
     │   ├── NaiveDatetimeError              a datetime without a time zone
     │   └── PayloadError                    arguments that cannot be sent
@@ -78,6 +79,14 @@ class UnknownScheduleError(UsageError):
     def __init__(self, message: str, *, schedule: str) -> None:
         super().__init__(message)
         self.schedule = schedule
+
+
+class UnknownWorkerError(UsageError):
+    """A worker was named that is not there: it has left, or was taken for dead."""
+
+    def __init__(self, message: str, *, worker_id: int) -> None:
+        super().__init__(message)
+        self.worker_id = worker_id
 
 
 class BadScheduleError(UsageError):

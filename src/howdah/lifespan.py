@@ -8,6 +8,7 @@ web, and there is no supervisor to start a new process when this one dies.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -101,6 +102,8 @@ class _Hosted:
                     await self._pause()
             self._heartbeat.remove(worker.worker_id)
             await self._release(worker.worker_id, running)
+            if worker.asked_to_leave:
+                return
             worker = self._worker = await self._next_worker()
 
     async def _bury(self, worker: Worker, error: Exception) -> None:
@@ -131,7 +134,7 @@ class _Hosted:
 
     async def _new_worker(self) -> Worker:
         worker_id = await announce(self._link, self._app, self._settings)
-        self._heartbeat.add(worker_id)
+        self._heartbeat.add(worker_id, pid=os.getpid())
         return Worker(self._app, self._url, self._settings, worker_id=worker_id)
 
     async def _next_worker(self) -> Worker | None:

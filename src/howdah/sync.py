@@ -23,6 +23,7 @@ from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
 from howdah.schedules import SyncSchedules
 from howdah.task import BulkOrder, Call, Positional, Sender
+from howdah.workers import SyncWorkers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,6 +144,7 @@ class Sync:
         self._pool = Pool(url, schema, size=pool_size)
         self.jobs = SyncJobs(self.run)
         self.schedules = SyncSchedules(self.run, self._job)
+        self.workers = SyncWorkers(self.run)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""

@@ -281,13 +281,13 @@ class Machine(Watched):
     def look(self, back: int) -> None:
         claim = _reach(self.claims, back)
         settled = self.desk.run(jobs.settled([(claim.id, claim.fence)]))
-        is_leased, asked = self.desk.run(jobs.requests(claim.worker))
+        said = self.desk.run(jobs.requests(claim.worker))
 
         assert self.model.is_settled(claim.id, claim.fence) == bool(settled)
-        assert (claim.worker in self.model.beats) == is_leased
-        assert self.model.asked_to_stop(claim.worker) == set(asked)
+        assert (claim.worker in self.model.beats) == said.is_leased
+        assert self.model.asked_to_stop(claim.worker) == said.cancelled
         self._count("settled", settled)
-        self._count("requests", asked)
+        self._count("requests", said.cancelled)
 
     @precondition(lambda self: self.claims)
     @rule(back=far_back, knows=st.booleans(), limit=limits)

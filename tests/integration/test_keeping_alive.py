@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from howdah._db import fleet
 from howdah._db import worker as workers
 from howdah._db.query import Query
 from howdah._model.signals import PassFailed, Signals
@@ -80,7 +82,7 @@ def test_the_heart_beats_on_after_an_error_that_is_not_the_databases(
     link = Unlucky(database_url, schema, role="beat", signals=signals)
     heartbeat = Heartbeat(link, signals, lease=1.0)
     worker = BlockingLink(database_url, schema, role="x", signals=signals).run(registered(1.0))
-    heartbeat.add(worker)
+    heartbeat.add(worker, pid=os.getpid())
 
     heartbeat.start()
     has_beaten = within(
@@ -126,14 +128,14 @@ def test_a_blocking_link_waits_no_longer_than_its_deadline_and_heals(
     proxy: Proxy, schema: str, signals: Signals
 ) -> None:
     link = BlockingLink(proxy.url, schema, role="beat", signals=signals, deadline=DEADLINE)
-    link.run(workers.workers())
+    link.run(fleet.workers())
 
     proxy.freeze()
     began = time.monotonic()
     # The first finds its connection silent, the second can open no other.
     for _ in range(2):
         with pytest.raises(DatabaseError, match="no answer to worker/list"):
-            link.run(workers.workers())
+            link.run(fleet.workers())
     took = time.monotonic() - began
     proxy.thaw()
 
@@ -145,7 +147,7 @@ def test_a_blocking_link_waits_no_longer_than_its_deadline_and_heals(
 def answers(link: BlockingLink) -> bool:
     """Whether a link works."""
     try:
-        return [] == link.run(workers.workers())
+        return [] == link.run(fleet.workers())
     except DatabaseError:
         return False
 
@@ -155,7 +157,7 @@ def test_a_thread_that_gets_no_answer_does_not_keep_its_process(
 ) -> None:
     link = BlockingLink(proxy.url, schema, role="keep house", signals=signals)
     housekeeper = Housekeeper(link, WorkerSettings(), signals)
-    link.run(workers.workers())
+    link.run(fleet.workers())
     proxy.freeze()
 
     housekeeper.start()

@@ -58,3 +58,19 @@ def test_marks_have_no_name_that_could_be_removed_or_left_behind(
 ) -> None:
     assert [] == marks.read(descriptor)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_room_is_made_and_what_is_marked_stays() -> None:
+    made = marks.make(SLOTS)
+    read_by_the_supervisor = os.dup(made)
+    first, last = str(uuid4()), str(uuid4())
+    mine = marks.Marks(made, SLOTS)
+    mine.set(0, first)
+
+    mine.make_room(SLOTS + 5)
+    mine.set(SLOTS + 4, last)
+    mine.make_room(SLOTS)
+
+    assert [first, last] == marks.read(read_by_the_supervisor)
+    mine.close()
+    os.close(read_by_the_supervisor)

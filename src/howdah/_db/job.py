@@ -37,6 +37,25 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """What is asked of a worker.
+
+    Attributes:
+        is_leased: Whether its lease stands; if not, nothing else counts.
+        cancelled: Which (id, fence) that it holds were asked to stop.
+        concurrency: Handlers at once; None for as many as it was started with.
+        is_paused: It is to claim nothing.
+        is_to_leave: It is to finish and go.
+    """
+
+    is_leased: bool
+    cancelled: frozenset[tuple[str, int]]
+    concurrency: int | None
+    is_paused: bool
+    is_to_leave: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """Which outcomes the database took: all, or only those with these ids."""
 
@@ -223,8 +242,8 @@ def progress(reports: Mapping[tuple[str, int], str]) -> Query[None]:
     )
 
 
-def requests(worker_id: int) -> Query[tuple[bool, frozenset[tuple[str, int]]]]:
-    """Whether the worker's lease stands, and which (id, fence) it holds were asked to stop."""
+def requests(worker_id: int) -> Query[Requests]:
+    """Whether the worker's lease stands, and what is asked of it."""
     return Query("job/requests", {"worker_id": worker_id}, _requests)
 
 
@@ -278,7 +297,8 @@ def _ending(rows: Sequence[Row]) -> Ending | None:
     return Ending(*rows[0]) if rows else None
 
 
-def _requests(rows: Sequence[Row]) -> tuple[bool, frozenset[tuple[str, int]]]:
-    leased, asked = rows[0]
+def _requests(rows: Sequence[Row]) -> Requests:
+    is_leased, asked, concurrency, is_paused, is_to_leave = rows[0]
     pairs = (entry.split(" ") for entry in (asked or "").split(",") if entry)
-    return leased, frozenset((job_id, int(fence)) for job_id, fence in pairs)
+    cancelled = frozenset((job_id, int(fence)) for job_id, fence in pairs)
+    return Requests(is_leased, cancelled, concurrency, is_paused, is_to_leave)

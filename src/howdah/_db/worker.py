@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from howdah._db import wire
+from howdah._db.fleet import Asked
 from howdah._db.query import Query, Row
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRecord:
-    """A live worker: a process that executes jobs.
-
-    Attributes:
-        beat_ago: Seconds since its last beat.
-        lease: Seconds without a beat after which it is taken for dead.
-    """
-
-    id: int
-    host: str
-    pid: int
-    queues: tuple[str, ...]
-    concurrency: int
-    version: str
-    started_at: datetime | None
-    beat_ago: float
-    lease: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +32,21 @@ class QueueRecord:
 
 
 def register(
-    *, lease: float, pid: int, host: str, concurrency: int, queues: Sequence[str], version: str
+    *,
+    lease: float,
+    pid: int,
+    host: str,
+    concurrency: int,
+    queues: Sequence[str],
+    version: str,
+    asked: Asked | None = None,
 ) -> Query[int]:
-    """Announce a process that will execute jobs. Answers with the worker's id."""
+    """Announce a process that will execute jobs. Answers with the worker's id.
+
+    Args:
+        asked: What was asked of the worker in whose place it works.
+    """
+    asked = asked or Asked()
     return Query(
         "worker/register",
         {
@@ -63,6 +56,9 @@ def register(
             "concurrency": concurrency,
             "queues": wire.RS.join(queues),
             "version": version,
+            "wanted_concurrency": asked.concurrency,
+            "paused_at": asked.paused_at,
+            "paused_by": asked.paused_by,
         },
         _scalar,
     )
@@ -78,11 +74,21 @@ def queues() -> Query[list[QueueRecord]]:
     return Query("queue/list", {}, _queues)
 
 
-def beat(worker_ids: Iterable[int]) -> Query[frozenset[int]]:
-    """Renew the leases of these workers. Answers with those that still had one."""
+def beat(
+    worker_ids: Iterable[int], *, memory: Mapping[int, int | None] | None = None
+) -> Query[frozenset[int]]:
+    """Renew the leases of these workers. Answers with those that still had one.
+
+    Args:
+        worker_ids: The workers.
+        memory: How many bytes each of them takes, where it is known.
+    """
+    ids = list(worker_ids)
+    found = [(memory or {}).get(worker_id) for worker_id in ids]
+    bytes_of_each = wire.array("null" if one is None else one for one in found)
     return Query(
         "worker/beat",
-        {"ids": wire.array(worker_ids)},
+        {"ids": wire.array(ids), "memory": bytes_of_each},
         lambda rows: frozenset(row[0] for row in rows),
     )
 
@@ -116,11 +122,6 @@ def sweep(*, crash_limit: int) -> Query[tuple[int, int]]:
 def sweep_orphans(*, crash_limit: int) -> Query[int]:
     """Give back jobs whose worker is not known at all."""
     return Query("worker/sweep_orphans", {"crash_limit": crash_limit}, _scalar)
-
-
-def workers() -> Query[list[WorkerRecord]]:
-    """The live workers, the oldest first."""
-    return Query("worker/list", {}, _workers)
 
 
 def write_log(lines: Sequence[dict[str, Any]]) -> Query[None]:
@@ -192,23 +193,6 @@ def _queues(rows: Sequence[Row]) -> list[QueueRecord]:
             active=row[3],
             waiting=row[4],
             oldest=None if row[5] is None else timedelta(seconds=row[5]),
-        )
-        for row in rows
-    ]
-
-
-def _workers(rows: Sequence[Row]) -> list[WorkerRecord]:
-    return [
-        WorkerRecord(
-            id=row[0],
-            host=row[1],
-            pid=row[2],
-            queues=tuple(json.loads(row[3])),
-            concurrency=row[4],
-            version=row[5],
-            started_at=wire.moment(row[6]),
-            beat_ago=row[7],
-            lease=row[8],
         )
         for row in rows
     ]

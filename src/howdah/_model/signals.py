@@ -71,6 +71,28 @@ class WorkerStarted(Signal):
 
 
 @dataclass(slots=True)
+class WorkerScaled(Signal):
+    """A worker was asked to run so many handlers at once, and does from now on."""
+
+    worker_id: int
+    concurrency: int
+
+
+@dataclass(slots=True)
+class WorkerPaused(Signal):
+    """A worker was asked to claim nothing. What runs there finishes."""
+
+    worker_id: int
+
+
+@dataclass(slots=True)
+class WorkerResumed(Signal):
+    """A worker that was paused claims again."""
+
+    worker_id: int
+
+
+@dataclass(slots=True)
 class WorkerStopped(Signal):
     """A process executes no more jobs. `given_back` jobs were not finished."""
 

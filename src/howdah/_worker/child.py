@@ -29,6 +29,8 @@ from howdah.errors import HowdahError
 EXIT_CONFIG = 78
 #: The lease was lost; a new child with a new id takes over.
 EXIT_LEASE_LOST = 75
+#: Somebody asked this worker to leave while it ran; no new child takes over.
+EXIT_ASKED = 76
 #: A part of the worker failed, or its supervisor died and it could not leave in order.
 EXIT_FAILED = 1
 # So long an orphan may take to give back and leave.
@@ -88,7 +90,7 @@ async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
     threading.Thread(target=obey, daemon=True, name="howdah orders").start()
     try:
         await worker.run()
-        code = EXIT_LEASE_LOST if worker.lease_lost else 0
+        code = EXIT_LEASE_LOST if worker.lease_lost else EXIT_ASKED if worker.asked_to_leave else 0
     except BaseException:
         # A defect of ours. The supervisor gives back what is held, and starts another.
         traceback.print_exc()

@@ -77,10 +77,21 @@ class Claimer:
         self._rated_at = time.monotonic()
         self._rated_done = 0
         self._stopping = False
+        self.is_paused = False
 
     def wake(self) -> None:
         """There may be something to claim."""
         self._woken.set()
+
+    def pause(self) -> None:
+        """Claim nothing until `resume`."""
+        self.is_paused = True
+        self._woken.set()
+
+    def resume(self) -> None:
+        """Claim again."""
+        self.is_paused = False
+        self._slots.poke()
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -118,7 +129,7 @@ class Claimer:
 
     def _room(self) -> int:
         """How many jobs to ask for."""
-        if self._finisher.pending > MOST_PENDING:
+        if self._finisher.pending > MOST_PENDING or self.is_paused:
             return 0
         ahead = min(int(self._measured_rate() * ROUND_TRIP), self._settings.prefetch_max)
         wanted = self._slots.count + ahead - self._slots.held

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from howdah._db import worker as workers
 from howdah._model.signals import PassFailed, Signals
 from howdah._worker.blocking_link import BlockingLink
+from howdah._worker.memory import resident
 from howdah.errors import DatabaseError
 
 # The first try after a failure comes soon, since the lease is running out meanwhile.
@@ -31,7 +32,7 @@ class Heartbeat:
         self._signals = signals
         self._every = lease / 4
         self._lost = lost
-        self._ids: set[int] = set()
+        self._pids: dict[int, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="howdah heartbeat")
@@ -40,15 +41,15 @@ class Heartbeat:
         """Begin to beat."""
         self._thread.start()
 
-    def add(self, worker_id: int) -> None:
-        """Beat for this worker too; its lease has just begun."""
+    def add(self, worker_id: int, *, pid: int) -> None:
+        """Beat for this worker too, which executes in that process; its lease has just begun."""
         with self._lock:
-            self._ids.add(worker_id)
+            self._pids[worker_id] = pid
 
     def remove(self, worker_id: int) -> None:
         """Beat for this worker no more."""
         with self._lock:
-            self._ids.discard(worker_id)
+            self._pids.pop(worker_id, None)
 
     def stop(self) -> None:
         """End the thread. One that waits for an answer is left behind."""
@@ -72,11 +73,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         with self._lock:
-            ids = set(self._ids)
-        if not ids:
+            pids = dict(self._pids)
+        if not pids:
             return
-        alive = self._link.run(workers.beat(ids))
-        for worker_id in ids - alive:
+        memory = {worker_id: resident(pid) for worker_id, pid in pids.items()}
+        alive = self._link.run(workers.beat(pids, memory=memory))
+        for worker_id in pids.keys() - alive:
             self.remove(worker_id)
             if self._lost is not None:
                 self._lost(worker_id)

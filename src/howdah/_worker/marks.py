@@ -24,9 +24,11 @@ class Marks:
 
     def __init__(self, descriptor: int | None, slots: int) -> None:
         self._map: mmap.mmap | None = None
+        self._descriptor = descriptor
         if descriptor is not None:
             self._map = mmap.mmap(descriptor, slots * SIZE)
-            os.close(descriptor)
+            # What a handler starts has no business with it.
+            os.set_inheritable(descriptor, False)
 
     def set(self, slot: int, job_id: str) -> None:
         """A handler is about to run in this slot."""
@@ -38,11 +40,22 @@ class Marks:
         if self._map is not None:
             self._map[slot * SIZE : slot * SIZE + SIZE] = _NOBODY
 
+    def make_room(self, slots: int) -> None:
+        """Have room for so many slots. What was marked stays, and there is never less room."""
+        if self._descriptor is None or self._map is None or len(self._map) >= slots * SIZE:
+            return
+        os.ftruncate(self._descriptor, slots * SIZE)
+        self._map.close()
+        self._map = mmap.mmap(self._descriptor, slots * SIZE)
+
     def close(self) -> None:
         """Let go of the memory."""
         if self._map is not None:
             self._map.close()
             self._map = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def make(slots: int) -> int:

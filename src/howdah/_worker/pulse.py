@@ -1,4 +1,4 @@
-"""Asks once a second what the worker must know: whether its lease stands, and what was cancelled.
+"""Asks once a second what the worker must know: whether its lease stands, and what is asked of it.
 
 When the database has not answered for as long as the lease lasts, somebody else may be running our
 jobs by now. Their handlers are stopped then, so that two never run one job for long.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from howdah._db import job as jobs
+from howdah._db.job import Requests
 from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import LeaseLost, Signals
 from howdah._worker.executor import Executor
@@ -36,6 +37,7 @@ class Pulse:
         worker_id: int,
         lease: float,
         lost: Callable[[], None],
+        obey: Callable[[Requests], bool],
     ) -> None:
         self._link = link
         self._executor = executor
@@ -44,6 +46,7 @@ class Pulse:
         self._worker_id = worker_id
         self._lease = lease
         self._lost = lost
+        self._obey = obey
 
     async def run(self) -> None:
         """Ask until cancelled, or until the lease is lost."""
@@ -53,19 +56,21 @@ class Pulse:
             self._give_back_unbegun()
             asked = time.monotonic()
             try:
-                leased, cancelled = await self._link.run(jobs.requests(self._worker_id))
+                said = await self._link.run(jobs.requests(self._worker_id))
             except DatabaseError:
                 if time.monotonic() - answered > self._lease:
                     self._give_everything_back()
                 await self._link.pause()
                 continue
             answered = asked
-            if not leased:
+            if not said.is_leased:
                 self._signals.post(LeaseLost(self._worker_id))
                 self._stop_all("lost")
                 self._lost()
                 return
-            for job_id, fence in cancelled:
+            if self._obey(said):
+                self._release_unbegun()
+            for job_id, fence in said.cancelled:
                 running = self._executor.running.get(job_id)
                 if running is not None and running.job.fence == fence:
                     self._executor.stop(running, "cancelled")

@@ -44,6 +44,18 @@ class Slots:
             self._slot(number), name=f"howdah slot {number}", context=self._clean.copy()
         )
 
+    def resize(self, count: int) -> None:
+        """Have so many slots from now on. A handler that runs in one too many is left to finish."""
+        self.count = count
+        for number in range(count):
+            if number >= len(self._tasks):
+                self._tasks.append(self._open(number))
+            elif self._tasks[number].done():
+                self._tasks[number] = self._open(number)
+        # All of them look again: one too many that rests would swallow the next wake.
+        self._wake_all()
+        self.poke()
+
     def task(self, number: int) -> asyncio.Task[None]:
         """The task of one slot, for interrupting what runs there."""
         return self._tasks[number]
@@ -95,10 +107,7 @@ class Slots:
             Exception: What a slot failed with, which is a defect of ours.
         """
         self._stopping = True
-        while self._resting:
-            future = self._resting.popleft()
-            if not future.done():
-                future.set_result(None)
+        self._wake_all()
         while not all(task.done() for task in self._tasks):
             # Again while there are others: a slot may be opened anew in place of one that ends.
             for result in await asyncio.gather(*self._tasks, return_exceptions=True):
@@ -107,7 +116,7 @@ class Slots:
 
     async def _slot(self, number: int) -> None:
         turn = 0
-        while True:
+        while number < self.count:
             if not self.waiting:
                 if self._stopping:
                     return
@@ -131,6 +140,12 @@ class Slots:
             if turn >= TURN:
                 turn = 0
                 await asyncio.sleep(0)
+
+    def _wake_all(self) -> None:
+        while self._resting:
+            future = self._resting.popleft()
+            if not future.done():
+                future.set_result(None)
 
     async def _rest(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

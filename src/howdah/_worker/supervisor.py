@@ -15,12 +15,14 @@ import threading
 import time
 from types import FrameType
 
+from howdah._db import fleet
 from howdah._db import worker as workers
+from howdah._db.fleet import Asked
 from howdah._db.steps import walk
 from howdah._model.signals import Signals, WorkerDied
 from howdah._worker import marks
 from howdah._worker.blocking_link import DEADLINE, BlockingLink
-from howdah._worker.child import EXIT_CONFIG
+from howdah._worker.child import EXIT_ASKED, EXIT_CONFIG
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.registration import register_schedules
@@ -90,6 +92,10 @@ class Supervisor:
         # What was running in children that died and whose jobs are not given back yet.
         self._owed: dict[int, list[str]] = {}
         self._give_back_at = 0.0
+        # What was asked of children that died, for those that take their places.
+        self._bequests: list[Asked] = []
+        # Children that somebody asked to leave. Nobody takes their places.
+        self._left = 0
         self._asked = 0
         self._exit_code = 0
         self._wake = threading.Event()
@@ -136,7 +142,7 @@ class Supervisor:
 
     def _replenish(self) -> None:
         """Start children until there are as many as there should be."""
-        while len(self._children) < self._settings.processes and not self._asked:
+        while len(self._children) < self._settings.processes - self._left and not self._asked:
             if time.monotonic() < self._start_at:
                 return
             try:
@@ -147,6 +153,7 @@ class Supervisor:
 
     def _spawn(self) -> Child:
         host, _ = identity()
+        asked = self._bequests[-1] if self._bequests else None
         queues = list(weights(self._app, self._settings))
         worker_id = self._link.run(
             workers.register(
@@ -156,8 +163,11 @@ class Supervisor:
                 concurrency=self._settings.concurrency,
                 queues=queues,
                 version=package_version(),
+                asked=asked,
             )
         )
+        if asked is not None:
+            self._bequests.pop()
         descriptor = marks.make(self._settings.concurrency)
         # A group of its own: what a terminal sends to us is not for the child.
         process = subprocess.Popen(
@@ -177,7 +187,7 @@ class Supervisor:
             "sys_path": sys.path,
         }
         child.say(json.dumps(config))
-        self._heartbeat.add(worker_id)
+        self._heartbeat.add(worker_id, pid=process.pid)
         return child
 
     def _look(self) -> None:
@@ -185,6 +195,11 @@ class Supervisor:
         self._give_back()
         for child in [one for one in self._children if one.process.poll() is not None]:
             self._bury(child)
+            if child.process.returncode == EXIT_ASKED:
+                self._left += 1
+                if self._left >= self._settings.processes:
+                    self.stop()
+                continue
             if child.process.returncode == EXIT_CONFIG:
                 self._exit_code = EXIT_CONFIG
                 self.stop()
@@ -199,11 +214,12 @@ class Supervisor:
     def _bury(self, child: Child) -> None:
         """Give back what a dead child held. What it was running counts a crash."""
         code = child.process.returncode
-        self._owed[child.worker_id] = marks.read(child.marks) if code != 0 else []
+        crashed = code not in (0, EXIT_ASKED)
+        self._owed[child.worker_id] = marks.read(child.marks) if crashed else []
         os.close(child.marks)
         self._children.remove(child)
         given_back = self._give_back()
-        if code != 0:
+        if crashed:
             self._signals.post(WorkerDied(child.worker_id, child.process.pid, code, given_back))
 
     def _give_back(self) -> int:
@@ -218,12 +234,15 @@ class Supervisor:
         for worker_id, running in list(self._owed.items()):
             limit = self._settings.crash_limit
             try:
+                asked = self._link.run(fleet.asked(worker_id))
                 given_back += self._link.run(
                     workers.release(worker_id, running=running, crash_limit=limit)
                 )
             except HowdahError:
                 self._give_back_at = time.monotonic() + AFTER_FAILURE
                 break
+            if asked != Asked():
+                self._bequests.append(asked)
             del self._owed[worker_id]
             self._heartbeat.remove(worker_id)
         return given_back

@@ -19,6 +19,7 @@ from howdah._worker.finisher import Finisher
 from howdah._worker.link import DEADLINE, Link
 from howdah._worker.listener import Listener
 from howdah._worker.marks import Marks
+from howdah._worker.orders import Orders
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
 from howdah._worker.settings import WorkerSettings
@@ -53,6 +54,7 @@ class Worker:
     ) -> None:
         self.worker_id = worker_id
         self.lease_lost = False
+        self.asked_to_leave = False
         self._app = app
         self._settings = settings
         self._marks = Marks(marks, settings.concurrency)
@@ -81,6 +83,7 @@ class Worker:
             worker_id=worker_id,
             lease=settings.lease,
             lost=self._lose_lease,
+            obey=self._new_orders().obey,
         )
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -145,6 +148,21 @@ class Worker:
             lost=self._lose_lease,
             holds=self._holds,
         )
+
+    def _new_orders(self) -> Orders:
+        return Orders(
+            self.worker_id,
+            self.executor,
+            self.claimer,
+            marks=self._marks,
+            pools=self._pools,
+            signals=self._app.signals,
+            leave=self._leave_as_asked,
+        )
+
+    def _leave_as_asked(self) -> None:
+        self.asked_to_leave = True
+        self.stop()
 
     def _holds(self) -> set[str]:
         """Every job that this process knows it has claimed and not yet told the outcome of."""

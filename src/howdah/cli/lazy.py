@@ -67,16 +67,19 @@ class LazyGroup(TyperGroup):
         return name, command.load() if isinstance(command, Deferred) else command, rest
 
 
-def lazy_group(name: str, entries: Iterable[Entry], callback: Callable[..., None]) -> Any:
+def lazy_group(
+    name: str, entries: Iterable[Entry], callback: Callable[..., None], *, is_command: bool = False
+) -> Any:
     """Make a group of commands.
 
     Args:
         name: What the user types.
         entries: Its commands, in the order of the list.
         callback: Takes the group's own options; its docstring is the group's help.
+        is_command: Whether the group does something when no command of it is named.
     """
-    made = typer.Typer(name=name, cls=LazyGroup, no_args_is_help=True, add_completion=False)
-    made.callback(no_args_is_help=True)(callback)
+    made = typer.Typer(name=name, cls=LazyGroup, add_completion=False)
+    made.callback(no_args_is_help=not is_command, invoke_without_command=is_command)(callback)
     group = get_command(made)
     assert isinstance(group, LazyGroup)
     for entry in entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from howdah._db import fleet
 from howdah._db import worker as queries
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
@@ -20,7 +21,7 @@ def queues(
     """
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         found = database.run(queries.queues())
-        alive = [one for one in database.run(queries.workers()) if one.beat_ago <= one.lease]
+        alive = [one for one in database.run(fleet.workers()) if one.is_alive]
     serving = {
         queue.name: sum(1 for worker in alive if queue.name in worker.queues) for queue in found
     }

@@ -30,6 +30,9 @@ from howdah._model.signals import (
     TaskUnknown,
     WorkerDied,
     WorkerFailed,
+    WorkerPaused,
+    WorkerResumed,
+    WorkerScaled,
     WorkersSwept,
     WorkerStarted,
     WorkerStopped,
@@ -70,6 +73,9 @@ def attach(signals: Signals) -> None:
         JobLost,
         TaskUnknown,
         WorkerStarted,
+        WorkerScaled,
+        WorkerPaused,
+        WorkerResumed,
         WorkerStopped,
         WorkerDied,
         WorkerFailed,
@@ -151,6 +157,13 @@ def _write(signal: Signal) -> None:
         case WorkerStarted(worker, queues, concurrency):
             facts = {"worker": worker, "queues": ",".join(queues), "concurrency": concurrency}
             _log(logging.INFO, "worker.started", facts)
+        case WorkerScaled(worker, concurrency):
+            facts = {"worker": worker, "concurrency": concurrency}
+            _log(logging.INFO, "worker.scaled", facts)
+        case WorkerPaused(worker):
+            _log(logging.INFO, "worker.paused", {"worker": worker})
+        case WorkerResumed(worker):
+            _log(logging.INFO, "worker.resumed", {"worker": worker})
         case WorkerStopped(worker, given_back):
             _log(logging.INFO, "worker.stopped", {"worker": worker, "given_back": given_back})
         case WorkerDied(worker, pid, code, given_back):

@@ -31,6 +31,12 @@ class Pools:
             self._threads = ThreadPool(self._size)
         return await self._threads.run(task.fn, arguments)
 
+    def resize(self, size: int) -> None:
+        """Keep so many processes ready from now on."""
+        self._size = size
+        if self._processes is not None:
+            self._processes.resize(size)
+
     async def close(self) -> None:
         """End the processes, and the threads that are free."""
         if self._threads is not None:

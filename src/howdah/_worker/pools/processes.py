@@ -126,6 +126,12 @@ class ProcessPool:
             self._end(worker)
         return _read(answer, context)
 
+    def resize(self, size: int) -> None:
+        """Keep so many processes ready from now on."""
+        self._size = size
+        while len(self._free) > size:
+            self._end(self._free.pop())
+
     async def close(self) -> None:
         """End all processes."""
         for worker in self._free:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from howdah._db import doctor as questions
-from howdah._db import worker as workers
+from howdah._db import fleet
 from howdah._db.doctor import Backlog
 from howdah._db.query import Runner
 from howdah.cli.doctor.finding import Finding, fail, ok, warn
@@ -21,7 +21,7 @@ DUE_FOR = 30.0
 
 def check(runner: Runner, app: Howdah | None, *, patience: float) -> Iterator[Finding]:
     """Look for jobs that do not move."""
-    alive = [one for one in runner.run(workers.workers()) if one.beat_ago <= one.lease]
+    alive = [one for one in runner.run(fleet.workers()) if one.is_alive]
     yield _workers(len(alive))
     yield _orphans(runner, anybody=bool(alive))
     yield _overdue(runner)

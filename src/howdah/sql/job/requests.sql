@@ -1,8 +1,13 @@
--- What a worker must know about what it holds: whether its lease still stands, and which of its
--- jobs were asked to stop.
-SELECT EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = :worker_id::int8),
+-- What a worker must know: whether its lease still stands, which of its jobs were asked to stop,
+-- and what an operator asks of itself.
+SELECT w.id IS NOT NULL,
        (SELECT string_agg(j.id::text || ' ' || j.fence, ',')
         FROM howdah.job AS j
         WHERE j.worker_id = :worker_id::int8
           AND j.cancel_requested_at IS NOT NULL
-          AND j.state = 'active')
+          AND j.state = 'active'),
+       w.wanted_concurrency::int8,
+       w.paused_at IS NOT NULL,
+       w.stop_asked_at IS NOT NULL
+FROM (SELECT) AS one
+LEFT JOIN howdah.worker AS w ON w.id = :worker_id::int8

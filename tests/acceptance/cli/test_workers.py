@@ -1,0 +1,51 @@
+"""`howdah workers`: what is listed, and what is asked of them."""
+
+from __future__ import annotations
+
+from tests.acceptance.cli.program import Program
+from tests.acceptance.harness import until
+
+
+def test_workers_are_listed_and_shown(program: Program) -> None:
+    nobody = program.run("workers").out
+    program.start("worker", "shop:app").wait_for("worker.started")
+
+    (listed,) = program.run("workers", "--json").json
+    shown = program.run("workers", "show", listed["id"])
+
+    assert "no workers: start one" in nobody
+    assert (20, True, []) == (listed["concurrency"], listed["is_alive"], listed["jobs"])
+    assert f"worker {listed['id']}" in shown.out
+    assert "alive" in program.run("workers").out
+
+
+def test_one_is_scaled_paused_resumed_and_stopped(program: Program) -> None:
+    worker = program.start("worker", "shop:app", "--concurrency", 2)
+    number = worker.wait_for("worker.started")["worker"]
+
+    scaled = program.run("workers", "scale", number, "--concurrency", 5, "--json").json
+    wider = worker.wait_for("worker.scaled")
+    paused = program.run("workers", "pause", "--queue", "mail", "--by", "ann")
+    worker.wait_for("worker.paused")
+    listed = program.run("workers").out
+    program.run("workers", "resume", "--all")
+    worker.wait_for("worker.resumed")
+    stopped = program.run("workers", "stop", number)
+
+    assert ([5], 5) == ([one["concurrency"] for one in scaled], wider["concurrency"])
+    assert f"worker {number} on " in paused.out
+    assert "paused" in listed
+    assert "was asked to leave" in stopped.out
+    until(lambda: worker.process.poll() is not None)
+    assert 0 == worker.process.returncode
+
+
+def test_an_order_says_whom_it_is_for(program: Program) -> None:
+    nobody = program.run("workers", "stop")
+    unknown = program.run("workers", "pause", 99)
+    unsaid = program.run("workers", "scale", "--all")
+
+    assert (1, 1, 1) == (nobody.code, unknown.code, unsaid.code)
+    assert "give their ids, --queue or --all" in nobody.err
+    assert "no worker 99: none is there" in unknown.err
+    assert "give either --concurrency N or --as-started" in unsaid.err
