@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from howdah._model.outcome import Cancel, Snooze, Suspend
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
+    from howdah._model.window import Debounce, Throttle
     from howdah._worker.context import Context
     from howdah._worker.settings import WorkerSettings
     from howdah.client import Howdah
@@ -25,6 +26,7 @@ else:
     _HOMES = {
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
+        "Debounce": "howdah._model.window",
         "Howdah": "howdah.client",
         "HowdahError": "howdah.errors",
         "Job": "howdah.job",
@@ -37,6 +39,7 @@ else:
         "Suspend": "howdah._model.outcome",
         "SyncJob": "howdah.sync",
         "Task": "howdah.task",
+        "Throttle": "howdah._model.window",
         "WorkerRecord": "howdah._db.fleet",
         "WorkerSettings": "howdah._worker.settings",
     }
@@ -54,6 +57,7 @@ else:
 __all__ = [
     "Cancel",
     "Context",
+    "Debounce",
     "Howdah",
     "HowdahError",
     "Job",
@@ -66,6 +70,7 @@ __all__ = [
     "Suspend",
     "SyncJob",
     "Task",
+    "Throttle",
     "WorkerRecord",
     "WorkerSettings",
 ]

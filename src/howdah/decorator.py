@@ -13,6 +13,7 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from howdah._model.options import SendOptions, refuse_unknown
 from howdah._model.retry import Retry
+from howdah._model.window import Debounce, Throttle
 from howdah._worker.context import Context
 from howdah._worker.tasks import Executor
 from howdah.errors import UsageError
@@ -23,7 +24,19 @@ R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 DEFAULT_QUEUE = "default"
-_OPTIONS = ("name", "queue", "executor", "priority", "retry", "expire_in", "tags", "retention")
+_OPTIONS = (
+    "name",
+    "queue",
+    "executor",
+    "priority",
+    "retry",
+    "expire_in",
+    "tags",
+    "retention",
+    "deadline",
+    "throttle",
+    "debounce",
+)
 
 
 @final
@@ -95,6 +108,9 @@ class TaskDecorator:
         expire_in: timedelta | float | None = None,
         tags: Iterable[str] | None = None,
         retention: timedelta | float | None = None,
+        deadline: timedelta | float | None = None,
+        throttle: Throttle | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
         **unknown: Never,
     ) -> TaskDecorator: ...
     def __call__(
@@ -110,6 +126,9 @@ class TaskDecorator:
         expire_in: timedelta | float | None = None,
         tags: Iterable[str] | None = None,
         retention: timedelta | float | None = None,
+        deadline: timedelta | float | None = None,
+        throttle: Throttle | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
         **unknown: Any,
     ) -> Any:
         """Make a task of a function.
@@ -125,6 +144,10 @@ class TaskDecorator:
             expire_in: How long one attempt may take.
             tags: Words to find its jobs by.
             retention: How long its jobs are kept after they have finished.
+            deadline: A job that could not begin for so long after it was sent expires.
+            throttle: One job for each key in each window of so long.
+            debounce: A job that waits takes the arguments of later sends of its key, and waits so
+                long after the last.
 
         Raises:
             UsageError: The function cannot be a task, or its name is taken.
@@ -137,6 +160,9 @@ class TaskDecorator:
             expire_in=expire_in,
             tags=tags,
             retention=retention,
+            deadline=deadline,
+            throttle=throttle,
+            debounce=debounce,
         )
 
         def decorate(function: Callable[..., Any]) -> Task[..., Any, ..., Any]:

@@ -58,6 +58,11 @@ class Draft:
                 raise UsageError(
                     f"cannot schedule {self.sender.task.name!r} with {name}: each job has its own"
                 )
+        if isinstance(options.deadline, datetime):
+            raise UsageError(
+                f"cannot schedule {self.sender.task.name!r} with a moment as deadline: each job has"
+                " its own; give a timedelta"
+            )
         if self.sender.conn is not None:
             raise UsageError(
                 f"cannot schedule {self.sender.task.name!r} in a transaction: leave out `conn`"

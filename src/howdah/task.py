@@ -19,6 +19,7 @@ from howdah._model.identity import JobIds, uuid7, uuid7s
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
+from howdah._model.window import Debounce, Throttle
 from howdah._worker.tasks import Executor
 from howdah.errors import UsageError
 from howdah.job import Job, Jobs
@@ -146,7 +147,8 @@ class Sender(Generic[P, R]):
             The ids, in the order of the items.
 
         Raises:
-            UsageError: With `id` or `key`, which only one job can have, or another task's call.
+            UsageError: With `id`, `key`, `throttle`, `debounce` or `replace`, which are about one
+                job, or another task's call.
             PayloadError: Some arguments do not fit; the message says which item's.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
@@ -166,6 +168,10 @@ class Sender(Generic[P, R]):
         key: str | None = None,
         tags: Iterable[str] | None = None,
         retention: timedelta | float | None = None,
+        deadline: datetime | timedelta | float | None = None,
+        throttle: Throttle | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
+        replace: Iterable[str] | None = None,
         conn: Any = None,
         **unknown: Never,
     ) -> Sender[P, R]:
@@ -180,13 +186,19 @@ class Sender(Generic[P, R]):
             key: One live job of this task at most has it; a second send answers with the first.
             tags: Words to find the job by.
             retention: How long it is kept after it has finished.
+            deadline: If it could not begin until then, it expires: a moment, or from now.
+            throttle: One job of this task and key in each window of so long.
+            debounce: While a job of this task and key waits, it takes the arguments of this send
+                and starts so long from now.
+            replace: While a job of this task and key waits, it takes these of this send, such as
+                `["args", "priority"]`.
             conn: A connection or session with an open transaction, in which the job is sent:
                 psycopg, asyncpg, SQLAlchemy or Django.
 
         Raises:
             UnknownOptionError: There is no such option.
-            NaiveDatetimeError: `start_after` has no time zone.
-            UsageError: A value is out of range.
+            NaiveDatetimeError: `start_after` or `deadline` has no time zone.
+            UsageError: A value is out of range, or two options exclude each other.
         """
         refuse_unknown(unknown, known=(*OPTION_NAMES, "conn"))
         options = SendOptions(
@@ -198,6 +210,10 @@ class Sender(Generic[P, R]):
             key=key,
             tags=tags,
             retention=retention,
+            deadline=deadline,
+            throttle=throttle,
+            debounce=debounce,
+            replace=replace,
         )
         refuse_rules(options)
         return Sender(self.task, options.over(self.options), self.conn if conn is None else conn)
@@ -224,7 +240,7 @@ class Sender(Generic[P, R]):
     def bulk_order(self, items: Iterable[Any]) -> BulkOrder:
         """Check and encode many jobs, and make the queries that send them."""
         options = self.merged
-        for name in ("id", "key"):
+        for name in ("id", "key", "throttle", "debounce", "replace"):
             if getattr(options, name) is not None:
                 raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
         encoded = self._encoded(list(items))
@@ -244,6 +260,7 @@ class Sender(Generic[P, R]):
                 retry=_json(said["retry"]) if "retry" in said else None,
                 expire_in=said.get("expire_in"),
                 retention=said.get("retention"),
+                deadline=said.get("deadline"),
             )
             for at, end in _chunks(encoded, None if self.conn is not None else CHUNK)
         ]

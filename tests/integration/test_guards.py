@@ -15,7 +15,15 @@ import pytest
 
 from howdah._db import migrate, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
-from tests.integration.promises import claiming, ending, housekeeping, scheduling, sending, waking
+from tests.integration.promises import (
+    claiming,
+    ending,
+    housekeeping,
+    scheduling,
+    sending,
+    waking,
+    windows,
+)
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Promise, Stage
 
@@ -26,7 +34,7 @@ def promises_of(module: ModuleType) -> Iterator[Promise]:
             yield value
 
 
-MODULES = (sending, claiming, ending, housekeeping, waking, scheduling)
+MODULES = (sending, claiming, ending, housekeeping, waking, scheduling, windows)
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 
@@ -43,7 +51,7 @@ def schema(database_url: str) -> Iterator[str]:
 def stage(database_url: str, schema: str) -> Iterator[Stage]:
     made = Stage(database_url, schema)
     made.clock.advance(0)
-    for table in ("job", "archive", "worker", "lane", "schedule", "tick"):
+    for table in ("job", "archive", "worker", "lane", "schedule", "tick", "throttle"):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made
     made.close()

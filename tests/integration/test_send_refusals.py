@@ -118,6 +118,9 @@ def test_an_option_out_of_range_is_a_usage_error(work: Work, option: dict[str, A
         ({"retry": {"jitter": 2}}, "option retry jitter"),
         ({"start_after": "infinity"}, "option start_after is infinity"),
         ({"tags": "word"}, "option tags"),
+        ({"deadline": -1}, "option deadline"),
+        ({"deadline": "infinity"}, "option deadline"),
+        ({"deadline": True}, "option deadline"),
     ],
 )
 def test_a_wrong_option_in_sql_is_hw005(sql: Sql, options: Any, names: str) -> None:

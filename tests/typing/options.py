@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_type
 from uuid import uuid4
 
-from howdah import Howdah, Job, Retry
+from howdah import Debounce, Howdah, Job, Retry, Throttle
 
 app = Howdah()
 
@@ -22,8 +22,17 @@ async def options_are_checked() -> None:
     welcome.using(start_after=1.5, expire_in=60, retention=timedelta(days=1))
     welcome.using(retry=3)
     welcome.using(retry=Retry(limit=3, delay=timedelta(seconds=2), never=(ValueError,)))
+    welcome.using(deadline=timedelta(hours=1)).using(deadline=datetime.now(UTC))
+    welcome.using(throttle=60).using(throttle=Throttle(timedelta(minutes=1), next_slot=True))
+    welcome.using(debounce=5, key="ann").using(debounce=Debounce(5, max_wait=60))
+    welcome.using(key="ann", replace=["args", "priority"])
 
     welcome.using(priority="3")  # error
+    welcome.using(throttle="1 minute")  # error
+    welcome.using(debounce=Throttle(5))  # error
+    welcome.using(replace=7)  # error
+    welcome.using(deadline="tomorrow")  # error
+    Debounce("5")  # error
     welcome.using(prioritty=3)  # error
     welcome.using(start_after="tomorrow")  # error
     welcome.using(retry="often")  # error

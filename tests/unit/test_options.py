@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from howdah._model.options import SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.retry import Retry
+from howdah._model.window import Debounce, Throttle
 from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -28,6 +30,8 @@ LEVELS = st.builds(
     key=st.none() | st.just("ann"),
     tags=st.none() | st.just(("a", "b")) | st.just(()),
     retention=st.none() | SECONDS,
+    deadline=st.none() | st.just(NOON) | SECONDS,
+    replace=st.none() | st.just(("args",)),
 )
 
 
@@ -39,23 +43,27 @@ def test_everything_said_is_written_in_the_words_of_sql() -> None:
     options = SendOptions(
         id=UUID(int=1),
         priority=-5,
-        start_after=NOON,
         retry=Retry(limit=9, delay=timedelta(minutes=1)),
         expire_in=timedelta(minutes=2),
         key="ä",
         tags=("x", "y"),
         retention=3600,
+        deadline=NOON,
+        debounce=Debounce(5, max_wait=timedelta(minutes=1)),
+        replace=["tags"],
     )
 
     assert {
         "id": "00000000-0000-0000-0000-000000000001",
         "priority": -5,
-        "start_after": "2026-05-01T12:00:00+02:00",
         "retry": {"limit": 9, "delay": 60.0, "backoff": True, "delay_max": 3600.0, "jitter": 0.5},
         "expire_in": 120.0,
         "key": "ä",
         "tags": ["x", "y"],
         "retention": 3600.0,
+        "deadline": "2026-05-01T12:00:00+02:00",
+        "debounce": {"wait": 5.0, "max_wait": 60.0},
+        "replace": ["tags"],
     } == json.loads(options.to_json())
 
 
@@ -63,6 +71,35 @@ def test_no_delay_at_all_is_said_too_so_that_it_can_undo_one() -> None:
     task, call = SendOptions(start_after=60), SendOptions(start_after=0)
 
     assert {"delay": 0.0} == merge(call, task).to_mapping()
+
+
+def test_a_moment_to_start_at_is_written_with_its_zone() -> None:
+    assert {"start_after": "2026-05-01T12:00:00+02:00"} == SendOptions(
+        start_after=NOON
+    ).to_mapping()
+
+
+@pytest.mark.parametrize(
+    ("throttle", "said"),
+    [
+        (timedelta(minutes=1), {"per": 60.0}),
+        (1.5, {"per": 1.5}),
+        (Throttle(60, next_slot=True), {"per": 60.0, "next_slot": True}),
+    ],
+)
+def test_a_throttle_is_its_window_and_whether_the_next_may_be_used(
+    throttle: Any, said: dict[str, Any]
+) -> None:
+    assert {"throttle": said} == SendOptions(throttle=throttle).to_mapping()
+
+
+def test_the_nearer_of_two_that_exclude_each_other_is_in_force() -> None:
+    task = SendOptions(throttle=60, start_after=5)
+
+    assert SendOptions(debounce=5) == merge(SendOptions(debounce=5), task)
+    assert SendOptions(replace=("args",), start_after=5) == merge(
+        SendOptions(replace=["args"]), task
+    )
 
 
 @pytest.mark.parametrize("delay", [90, 90.0, timedelta(seconds=90)])
@@ -83,6 +120,20 @@ def test_a_number_of_retries_is_a_policy_with_that_limit() -> None:
 def test_a_naive_datetime_is_refused() -> None:
     with pytest.raises(NaiveDatetimeError, match=r"start_after=.*has no time zone"):
         SendOptions(start_after=datetime(2026, 5, 1))
+    with pytest.raises(NaiveDatetimeError, match=r"deadline=.*has no time zone"):
+        SendOptions(deadline=datetime(2026, 5, 1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Debounce(5, max_wait=4),
+        lambda: Throttle(60, next_slot=1),  # type: ignore[arg-type]
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(UsageError, match=r"^cannot use "):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -114,6 +165,15 @@ def test_a_naive_datetime_is_refused() -> None:
         ("key", "a\0"),
         ("key", "\ud800"),
         ("key", 7),
+        ("deadline", -1),
+        ("deadline", "tomorrow"),
+        ("throttle", 0),
+        ("throttle", "minute"),
+        ("debounce", 0),
+        ("debounce", True),
+        ("replace", "args"),
+        ("replace", ()),
+        ("replace", ("key",)),
         ("tags", "urgent"),
         ("tags", 7),
         ("tags", ("",)),
@@ -139,7 +199,8 @@ def test_values_at_the_border_are_accepted() -> None:
         ("startAfter", "did you mean 'start_after'?"),
         (
             "zzz",
-            "the options are id, priority, start_after, retry, expire_in, key, tags, retention",
+            "the options are id, priority, start_after, retry, expire_in, key, tags, retention,"
+            " deadline, throttle, debounce, replace",
         ),
     ],
 )

@@ -83,6 +83,7 @@ def send_many(
     retry: str | None = None,
     expire_in: float | None = None,
     retention: float | None = None,
+    deadline: str | float | None = None,
 ) -> Query[int]:
     """Store many new jobs of one task. Answers with how many."""
     return Query(
@@ -99,6 +100,8 @@ def send_many(
             "retry": retry,
             "expire_in": expire_in,
             "retention": retention,
+            "deadline": deadline if isinstance(deadline, str) else None,
+            "deadline_in": None if isinstance(deadline, str) else deadline,
         },
         _scalar,
     )
@@ -137,6 +140,20 @@ def retry(job_id: UUID) -> Query[str]:
 def resume(job_id: UUID) -> Query[str]:
     """Make a suspended job claimable. Answers with its state."""
     return Query("job/resume", {"id": str(job_id)}, _scalar)
+
+
+def update(job_id: UUID, changes: str) -> Query[str]:
+    """Change a job that waits; `changes` is JSON text. Answers with its state."""
+    return Query("job/update", {"id": str(job_id), "changes": changes}, _scalar)
+
+
+def update_key(task: str, key: str, changes: str) -> Query[list[UUID]]:
+    """Change the waiting jobs of a task that have this key. Answers with their ids."""
+    return Query(
+        "job/update_key",
+        {"task": task, "key": key, "changes": changes},
+        lambda rows: [UUID(row[0]) for row in rows],
+    )
 
 
 def complete(job_id: str, fence: int, result: str | None) -> Query[bool]:

@@ -134,6 +134,11 @@ def dedupe_lanes() -> Query[None]:
     return Query("lane/dedupe", {}, _nothing)
 
 
+def prune_windows(*, limit: int) -> Query[int]:
+    """Forget windows of sends that are over. Answers with how many it looked at."""
+    return Query("throttle/prune", {"limit": limit}, _scalar)
+
+
 def make_partitions(*, days: int) -> Query[tuple[int, int]]:
     """Make the day partitions that the coming days will need: how many were made, and missed."""
     return Query("database/make_partitions", {"days": days}, lambda rows: (rows[0][0], rows[0][1]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -12,10 +13,17 @@ from uuid import UUID
 
 from howdah._model.duration import seconds_of
 from howdah._model.retry import Retry
+from howdah._model.window import Debounce, Throttle, checked_fields, debounce_of, throttle_of
 from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
 
 MIN_PRIORITY, MAX_PRIORITY = -32_768, 32_767
 MAX_LABEL = 500
+_EXCLUDES = {
+    "throttle": ("debounce", "replace"),
+    "debounce": ("throttle", "start_after"),
+    "replace": ("throttle",),
+    "start_after": ("debounce",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,13 @@ class SendOptions:
         key: At most one live job of a task has it.
         tags: Words to find the job by; kept as a tuple.
         retention: How long it is kept after it has finished.
+        deadline: It is not begun after this moment, or after this time has passed.
+        throttle: One job of the task and key in each window; kept as a Throttle.
+        debounce: One job for sends that follow each other closely; kept as a Debounce.
+        replace: What a job of the task and key that waits takes of this send.
 
     Raises:
-        NaiveDatetimeError: `start_after` has no time zone.
+        NaiveDatetimeError: `start_after` or `deadline` has no time zone.
         UsageError: A value is out of range.
     """
 
@@ -46,6 +58,10 @@ class SendOptions:
     key: str | None = None
     tags: Iterable[str] | None = None
     retention: timedelta | float | None = None
+    deadline: datetime | timedelta | float | None = None
+    throttle: Throttle | timedelta | float | None = None
+    debounce: Debounce | timedelta | float | None = None
+    replace: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
         if self.id is not None and not isinstance(self.id, UUID):
@@ -53,7 +69,7 @@ class SendOptions:
         if self.priority is not None:
             _check_priority(self.priority)
         if self.start_after is not None:
-            _check_start(self.start_after)
+            _check_time(self.start_after, "start_after")
         if self.retry is not None and not isinstance(self.retry, Retry):
             _check_retry_limit(self.retry)
         if self.expire_in is not None:
@@ -64,6 +80,24 @@ class SendOptions:
             _check_label(self.key, "key")
         if self.tags is not None:
             object.__setattr__(self, "tags", _checked_tags(self.tags))
+        if self.deadline is not None:
+            _check_time(self.deadline, "deadline")
+        self._check_window()
+
+    def _check_window(self) -> None:
+        if self.throttle is not None:
+            object.__setattr__(self, "throttle", throttle_of(self.throttle))
+        if self.debounce is not None:
+            object.__setattr__(self, "debounce", debounce_of(self.debounce))
+        if self.replace is not None:
+            object.__setattr__(self, "replace", checked_fields(self.replace))
+        if self.throttle is not None and (self.debounce is not None or self.replace is not None):
+            other = "debounce" if self.debounce is not None else "replace"
+            raise UsageError(f"cannot use throttle and {other} together: choose one")
+        if self.debounce is not None and self.start_after is not None:
+            raise UsageError(
+                "cannot use debounce and start_after together: debounce says when the job starts"
+            )
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> SendOptions:
@@ -83,8 +117,11 @@ class SendOptions:
             name: value for name in OPTION_NAMES if (value := getattr(self, name)) is not None
         }
         if isinstance(self.retry, int) and isinstance(weaker.retry, Retry):
-            said["retry"] = replace(weaker.retry, limit=self.retry)
-        return replace(weaker, **said)
+            said["retry"] = dataclasses.replace(weaker.retry, limit=self.retry)
+        # These exclude each other, so the nearer one puts the farther one out of force.
+        for name in {other for one in said for other in _EXCLUDES.get(one, ())} - said.keys():
+            said[name] = None
+        return dataclasses.replace(weaker, **said)
 
     def to_mapping(self) -> dict[str, Any]:
         """The options as `howdah.send` takes them; durations are seconds."""
@@ -110,6 +147,16 @@ class SendOptions:
             said["tags"] = list(self.tags)
         if self.retention is not None:
             said["retention"] = seconds_of(self.retention, what="retention")
+        if isinstance(self.deadline, datetime):
+            said["deadline"] = self.deadline.isoformat()
+        elif self.deadline is not None:
+            said["deadline"] = seconds_of(self.deadline, what="deadline")
+        if isinstance(self.throttle, Throttle):
+            said["throttle"] = self.throttle.to_mapping()
+        if isinstance(self.debounce, Debounce):
+            said["debounce"] = self.debounce.to_mapping()
+        if self.replace is not None:
+            said["replace"] = list(self.replace)
         return said
 
     def to_json(self) -> str:
@@ -177,12 +224,12 @@ def _check_priority(priority: object) -> None:
         )
 
 
-def _check_start(start_after: datetime | timedelta | float) -> None:
-    if not isinstance(start_after, datetime):
-        seconds_of(start_after, what="start_after")
-    elif start_after.utcoffset() is None:
+def _check_time(time: datetime | timedelta | float, what: str) -> None:
+    if not isinstance(time, datetime):
+        seconds_of(time, what=what)
+    elif time.utcoffset() is None:
         raise NaiveDatetimeError(
-            f"cannot use start_after={start_after!r}: it has no time zone, so it names no moment;"
+            f"cannot use {what}={time!r}: it has no time zone, so it names no moment;"
             " write datetime.now(UTC) + ..., or give a timedelta"
         )
 

@@ -52,6 +52,18 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
+def time(text: str | None) -> datetime | float | None:
+    """Read a duration such as `2h`, or a moment.
+
+    Raises:
+        UsageError: It is neither.
+        NaiveDatetimeError: It is a moment without a time zone.
+    """
+    if text is None or _DURATION.match(text):
+        return seconds(text)
+    return moment(text)
+
+
 def arguments(words: Sequence[str]) -> dict[str, Any]:
     """Read the arguments of a job: `name=value` words, or one JSON object.
 

@@ -111,7 +111,7 @@ GUARDS = [
         a_second_send_of_an_id_after_the_job_has_run_stores_nothing,
     ),
     Guard(
-        "migrations/0001_foundation",
+        "migrations/0005_windows",
         "CREATE UNIQUE INDEX job_key",
         "CREATE INDEX job_key",
         one_live_job_of_a_task_holds_a_key,

@@ -1,4 +1,4 @@
-"""Makes day partitions ahead, drops those whose day is over, and tidies the lanes."""
+"""Makes day partitions ahead, drops those whose day is over, and tidies lanes and windows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from howdah._worker.settings import WorkerSettings
 
 DAYS_AHEAD = 3
 STRAYS_BATCH = 10_000
+WINDOWS_BATCH = 10_000
 EVERY = 600.0
 # Somebody is in the tables.
 WHEN_MISSED = 30.0
@@ -30,6 +31,8 @@ class Archiver:
         strays = workers.delete_strays(log_days=log_days, limit=STRAYS_BATCH)
         deleted = self._link.run(strays, deadline=LONG)
         self._link.run(workers.dedupe_lanes(), deadline=LONG)
+        while self._link.run(workers.prune_windows(limit=WINDOWS_BATCH)) == WINDOWS_BATCH:
+            pass
         if deleted >= STRAYS_BATCH or (made and missed):
             return WHEN_MORE
         return WHEN_MISSED if missed else EVERY

@@ -31,6 +31,7 @@ _WORK_TABLES = {
     "queue": {"SELECT", "INSERT"},
     "worker": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "log": {"SELECT", "INSERT"},
+    "throttle": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "version": {"SELECT"},
 }
 

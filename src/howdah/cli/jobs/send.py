@@ -12,7 +12,8 @@ import typer
 from howdah._db import job as queries
 from howdah._db.job import Receipt
 from howdah._db.query import Query
-from howdah._model.options import SendOptions
+from howdah._model.options import OPTION_NAMES, SendOptions
+from howdah._model.window import Debounce, Throttle
 from howdah.cli import words
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
@@ -44,6 +45,29 @@ ExpireIn = Annotated[str | None, typer.Option(metavar="TIME", help="Time limit o
 Key = Annotated[str | None, typer.Option("--key", "-k", help="One live job of the task has it.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="May be given several times.")]
 Retention = Annotated[str | None, typer.Option(metavar="TIME", help="Kept so long when finished.")]
+Deadline = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Expires if not begun: such as 2h, or 2026-01-31T08:00Z."),
+]
+ThrottlePer = Annotated[
+    str | None,
+    typer.Option("--throttle", metavar="TIME", help="One job of the task and key in each window."),
+]
+NextSlot = Annotated[
+    bool, typer.Option("--next-slot", help="With --throttle: else one for the next window.")
+]
+DebounceWait = Annotated[
+    str | None,
+    typer.Option("--debounce", metavar="TIME", help="One job, so long after the last send."),
+]
+MaxWait = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="With --debounce: so long after the first at most."),
+]
+Replace = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="What a waiting job of the key takes of this: args, ..."),
+]
 JobId = Annotated[UUID | None, typer.Option("--id", help="Sending it twice makes one job.")]
 
 
@@ -59,6 +83,12 @@ def send(
     key: Key = None,
     tag: Tags = None,
     retention: Retention = None,
+    deadline: Deadline = None,
+    throttle: ThrottlePer = None,
+    next_slot: NextSlot = False,
+    debounce: DebounceWait = None,
+    max_wait: MaxWait = None,
+    replace: Replace = None,
     job_id: JobId = None,
     url: Url = None,
     schema: Schema = None,
@@ -81,6 +111,10 @@ def send(
         key=key,
         tags=tuple(tag) if tag else None,
         retention=words.seconds(retention),
+        deadline=words.time(deadline),
+        throttle=_throttle(throttle, next_slot),
+        debounce=_debounce(debounce, max_wait),
+        replace=tuple(replace) if replace else None,
     )
     target = find_target(url=url, schema=schema, app=app, load=True)
     query = _order(target, task, _words(arguments), queue, options)
@@ -123,8 +157,21 @@ def _order(
 
 
 def _said(options: SendOptions) -> dict[str, Any]:
-    names = ("id", "priority", "start_after", "retry", "expire_in", "key", "tags", "retention")
-    return {name: getattr(options, name) for name in names}
+    return {name: getattr(options, name) for name in OPTION_NAMES}
+
+
+def _throttle(per: str | None, next_slot: bool) -> Throttle | None:
+    if per is None and next_slot:
+        raise UsageError("cannot use --next-slot alone: give --throttle as well")
+    seconds = words.seconds(per)
+    return None if seconds is None else Throttle(seconds, next_slot=next_slot)
+
+
+def _debounce(wait: str | None, max_wait: str | None) -> Debounce | None:
+    if wait is None and max_wait is not None:
+        raise UsageError("cannot use --max-wait alone: give --debounce as well")
+    seconds = words.seconds(wait)
+    return None if seconds is None else Debounce(seconds, max_wait=words.seconds(max_wait))
 
 
 def _start(delay: str | None, start_after: str | None) -> Any:

@@ -5,15 +5,18 @@
 -- and nothing is stored.
 --
 -- options: id, new_id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay,
--- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds). new_id says
--- that the sender has just made the id, so that the archive need not be asked for it.
+-- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline
+-- (timestamp or seconds), throttle, debounce, replace (see send_in_window). new_id says that the
+-- sender has just made the id, so that the archive need not be asked for it; window, that the key
+-- is not this job's alone.
 
 CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
     v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
-                              'expire_in', 'key', 'tags', 'retention'];
+                              'expire_in', 'key', 'tags', 'retention', 'deadline', 'throttle',
+                              'debounce', 'replace', 'window'];
     v_unknown text;
     v_name    text;
     v_value   jsonb;
@@ -25,7 +28,8 @@ BEGIN
     SELECT k INTO v_unknown FROM jsonb_object_keys(p_options - v_known) AS k ORDER BY k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'there is no option %: the options are %',
-            quote_literal(v_unknown), array_to_string(array_remove(v_known, 'new_id'), ', ')
+            quote_literal(v_unknown),
+            array_to_string(array_remove(array_remove(v_known, 'new_id'), 'window'), ', ')
             USING ERRCODE = 'HW005', DETAIL = jsonb_build_object('option', v_unknown)::text;
     END IF;
     IF p_options ? 'retry' AND (
@@ -43,6 +47,7 @@ BEGIN
     SELECT e.name, e.value INTO v_name, v_value
     FROM (SELECT o.key, o.value FROM jsonb_each(p_options) AS o
           WHERE o.key IN ('delay', 'expire_in', 'retention')
+             OR o.key = 'deadline' AND jsonb_typeof(o.value) <> 'string'
           UNION ALL
           SELECT 'retry ' || r.key, r.value FROM jsonb_each(p_options -> 'retry') AS r
           WHERE r.key <> 'backoff') AS e (name, value)
@@ -63,6 +68,11 @@ BEGIN
         RAISE EXCEPTION 'option tags is %: it must be an array of words',
             p_options -> 'tags' USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
+    IF jsonb_typeof(p_options -> 'deadline') = 'string'
+       AND NOT isfinite((p_options ->> 'deadline')::timestamptz) THEN
+        RAISE EXCEPTION 'option deadline is %: it must be a moment, or seconds from now',
+            p_options -> 'deadline' USING ERRCODE = 'HW005', DETAIL = '{}';
+    END IF;
 END
 $$;
 
@@ -80,19 +90,28 @@ DECLARE
         (p_options ->> 'start_after')::timestamptz,
         howdah.now() + (p_options ->> 'delay')::float8 * interval '1 second');
     v_ready    boolean  := coalesce(v_start <= howdah.now(), true);
+    v_deadline timestamptz;
     v_found    uuid;
 BEGIN
+    IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'cannot send %: the arguments are %, not a JSON object by parameter name',
+            p_task, coalesce(left(p_args::text, 80), 'null')
+            USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
+    END IF;
     IF jsonb_typeof(p_options) <> 'object' OR p_options - '{id,new_id}'::text[] <> '{}' THEN
         PERFORM howdah.check_options(p_options);
         IF NOT isfinite(v_start) THEN
             RAISE EXCEPTION 'option start_after is %: it must be a moment', v_start
                 USING ERRCODE = 'HW005', DETAIL = '{}';
         END IF;
-    END IF;
-    IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION 'cannot send %: the arguments are %, not a JSON object by parameter name',
-            p_task, coalesce(left(p_args::text, 80), 'null')
-            USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
+        IF p_options ? 'deadline' THEN
+            v_deadline := howdah.deadline_of(p_options);
+        END IF;
+        IF p_options ?| '{throttle,debounce,replace}' THEN
+            RETURN QUERY SELECT w.id, w.created
+            FROM howdah.send_in_window(p_queue, p_task, p_args, p_options) AS w;
+            RETURN;
+        END IF;
     END IF;
     IF p_options ? 'id' AND NOT p_options ? 'new_id'
        AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -103,7 +122,7 @@ BEGIN
     END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
-                                retention, start_after, ready_xid)
+                                retention, start_after, ready_xid, deadline, policy)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
                 CASE WHEN p_options ? 'tags'
                      THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'tags')) END,
@@ -111,7 +130,9 @@ BEGIN
                 (p_options ->> 'expire_in')::float8 * interval '1 second',
                 (p_options ->> 'retention')::float8 * interval '1 second',
                 v_start,
-                CASE WHEN v_ready THEN pg_current_xact_id() END)
+                CASE WHEN v_ready THEN pg_current_xact_id() END,
+                v_deadline,
+                CASE WHEN p_options ? 'window' THEN 'window' END)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked
@@ -135,7 +156,9 @@ BEGIN
             SELECT a.id INTO v_found FROM howdah.archive AS a WHERE a.id = v_id LIMIT 1;
         END IF;
         IF v_found IS NULL THEN
-            SELECT j.id INTO v_found FROM howdah.job AS j WHERE j.task = p_task AND j.key = v_key;
+            SELECT j.id INTO v_found
+            FROM howdah.job AS j
+            WHERE j.task = p_task AND j.key = v_key AND j.policy IS NULL;
         END IF;
         IF v_found IS NOT NULL THEN
             RETURN QUERY SELECT v_found, false;
