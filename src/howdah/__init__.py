@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from howdah._db.fleet import WorkerRecord
     from howdah._db.record import JobRecord
+    from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
+    from howdah._model.histogram import Histogram
     from howdah._model.outcome import Cancel, Snooze, Suspend
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
@@ -27,11 +29,13 @@ else:
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
         "Debounce": "howdah._model.window",
+        "Histogram": "howdah._model.histogram",
         "Howdah": "howdah.client",
         "HowdahError": "howdah.errors",
         "Job": "howdah.job",
         "JobRecord": "howdah._db.record",
         "JobState": "howdah._model.states",
+        "QueueStats": "howdah._db.sample",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -58,11 +62,13 @@ __all__ = [
     "Cancel",
     "Context",
     "Debounce",
+    "Histogram",
     "Howdah",
     "HowdahError",
     "Job",
     "JobRecord",
     "JobState",
+    "QueueStats",
     "Retry",
     "ScheduleRecord",
     "Sender",

@@ -28,6 +28,7 @@ from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.job import Jobs
 from howdah.schedules import CodeSchedules, Schedules
+from howdah.stats import Stats
 from howdah.sync import Sync
 from howdah.task import Task
 from howdah.workers import Workers
@@ -85,6 +86,7 @@ class Howdah:
         self.schedule = CodeSchedules()
         self.schedules = Schedules(self.run, self.jobs)
         self.workers = Workers(self.run)
+        self.stats = Stats(self.run)
 
     @property
     def schema(self) -> str:

@@ -22,6 +22,7 @@ from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
 from howdah.schedules import SyncSchedules
+from howdah.stats import SyncStats
 from howdah.task import BulkOrder, Call, Positional, Sender
 from howdah.workers import SyncWorkers
 
@@ -145,6 +146,7 @@ class Sync:
         self.jobs = SyncJobs(self.run)
         self.schedules = SyncSchedules(self.run, self._job)
         self.workers = SyncWorkers(self.run)
+        self.stats = SyncStats(self.run)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""

@@ -75,11 +75,11 @@ def make_all(desk: Desk) -> None:
 
 
 def drop(desk: Desk) -> list[str]:
-    return desk.run(workers.drop_partitions(log_days=LOG_DAYS))
+    return desk.run(workers.drop_partitions(log_days=LOG_DAYS, sample_days=LOG_DAYS))
 
 
 def delete(desk: Desk, *, limit: int = 10_000) -> int:
-    return desk.run(workers.delete_strays(log_days=LOG_DAYS, limit=limit))
+    return desk.run(workers.delete_strays(log_days=LOG_DAYS, sample_days=LOG_DAYS, limit=limit))
 
 
 def finished(desk: Desk, *, retention: timedelta | None = None) -> UUID:

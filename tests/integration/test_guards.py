@@ -22,6 +22,7 @@ from tests.integration.promises import (
     scheduling,
     sending,
     waking,
+    watching,
     windows,
 )
 from tests.integration.promises.guard import Guard
@@ -34,7 +35,7 @@ def promises_of(module: ModuleType) -> Iterator[Promise]:
             yield value
 
 
-MODULES = (sending, claiming, ending, housekeeping, waking, scheduling, windows)
+MODULES = (sending, claiming, ending, housekeeping, waking, scheduling, watching, windows)
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 
@@ -51,7 +52,7 @@ def schema(database_url: str) -> Iterator[str]:
 def stage(database_url: str, schema: str) -> Iterator[Stage]:
     made = Stage(database_url, schema)
     made.clock.advance(0)
-    for table in ("job", "archive", "worker", "lane", "schedule", "tick", "throttle"):
+    for table in ("job", "archive", "worker", "lane", "schedule", "tick", "throttle", "sample"):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made
     made.close()

@@ -26,6 +26,8 @@ from tests.integration.day_partitions import (
 )
 from tests.integration.desk import Desk
 
+PARENTS = ("archive", "log", "sample")
+
 
 @pytest.fixture(autouse=True)
 def today(clock: Clock) -> date:
@@ -58,7 +60,8 @@ def test_a_long_reader_of_the_archive_does_not_keep_the_days_of_the_log_from_bei
 
         made, missed = make(desk)
 
-    assert AHEAD + 1 == made == len(partitions(desk, "log")) - 1
+    assert AHEAD + 1 == len(partitions(desk, "log")) - 1
+    assert 2 * (AHEAD + 1) == made
     assert len(partitions(desk, "archive")) - 1 == 0
     assert AHEAD + 2 == missed
 
@@ -100,7 +103,7 @@ def test_housekeeping_on_several_connections_at_once_makes_each_day_once(
     rounds = [keeper.start(workers.make_partitions(days=AHEAD)) for keeper in keepers]
     made = sum(one.result(30)[0] for one in rounds) + make(desk)[0]
 
-    assert made == sum(len(partitions(desk, parent)) - 1 for parent in ("archive", "log"))
+    assert made == sum(len(partitions(desk, parent)) - 1 for parent in PARENTS)
     assert (0, 0) == make(desk)
 
 
@@ -113,11 +116,15 @@ def test_housekeeping_on_several_connections_at_once_drops_and_deletes_once(
     keepers = [open_desk() for _ in range(4)]
 
     deletes = [
-        keeper.start(workers.delete_strays(log_days=LOG_DAYS, limit=30)) for keeper in keepers
+        keeper.start(workers.delete_strays(log_days=LOG_DAYS, sample_days=LOG_DAYS, limit=30))
+        for keeper in keepers
     ]
     deleted = sum(one.result(30) for one in deletes)
-    drops = [keeper.start(workers.drop_partitions(log_days=LOG_DAYS)) for keeper in keepers]
+    drops = [
+        keeper.start(workers.drop_partitions(log_days=LOG_DAYS, sample_days=LOG_DAYS))
+        for keeper in keepers
+    ]
     dropped = [name for one in drops for name in one.result(30)] + drop(desk)
 
     assert deleted + delete(desk) == 100
-    assert len(dropped) == len(set(dropped)) == 2 * (AHEAD + 1)
+    assert len(dropped) == len(set(dropped)) == 3 * (AHEAD + 1)

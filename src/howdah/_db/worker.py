@@ -144,16 +144,22 @@ def make_partitions(*, days: int) -> Query[tuple[int, int]]:
     return Query("database/make_partitions", {"days": days}, lambda rows: (rows[0][0], rows[0][1]))
 
 
-def drop_partitions(*, log_days: int) -> Query[list[str]]:
+def drop_partitions(*, log_days: int, sample_days: int) -> Query[list[str]]:
     """Drop the day partitions whose day is over. Answers with their names."""
     return Query(
-        "database/drop_partitions", {"log_days": log_days}, lambda rows: [row[0] for row in rows]
+        "database/drop_partitions",
+        {"log_days": log_days, "sample_days": sample_days},
+        lambda rows: [row[0] for row in rows],
     )
 
 
-def delete_strays(*, log_days: int, limit: int) -> Query[int]:
+def delete_strays(*, log_days: int, sample_days: int, limit: int) -> Query[int]:
     """Delete what no partition holds and whose day is over, at most `limit` of each table."""
-    return Query("database/delete_strays", {"log_days": log_days, "limit": limit}, _scalar)
+    return Query(
+        "database/delete_strays",
+        {"log_days": log_days, "sample_days": sample_days, "limit": limit},
+        _scalar,
+    )
 
 
 def listen() -> Query[str]:

@@ -19,6 +19,7 @@ from howdah._worker.marks import Marks
 from howdah._worker.pools import Pools
 from howdah._worker.pools.remote import Encoded
 from howdah._worker.slots import Slots
+from howdah._worker.tally import Tally
 from howdah._worker.tasks import TaskLike
 from howdah.errors import HowdahError, ResultError
 
@@ -53,6 +54,7 @@ class Executor:
         *,
         schema: str,
         ledger: Ledger,
+        tally: Tally,
         signals: Signals,
         marks: Marks,
         pools: Pools,
@@ -64,6 +66,7 @@ class Executor:
         self._tasks = tasks
         self._schema = schema
         self._ledger = ledger
+        self._tally = tally
         self._signals = signals
         self._marks = marks
         self._pools = pools
@@ -88,8 +91,10 @@ class Executor:
             outcome = Outcome(job.id, job.fence, Verdict.FAILED, error=entry)
         if outcome is not None:
             self._ledger.settle(outcome)
+            seconds = time.perf_counter() - began
+            self._tally.note(job, outcome.verdict, seconds)
             if self._signals.wants(JobEnded):
-                self._tell(job, outcome, time.perf_counter() - began)
+                self._tell(job, outcome, seconds)
 
     async def _run_suspect(self, job: ClaimedJob, slot: int) -> Outcome | None:
         """Run a job that one more crash will end.

@@ -17,10 +17,12 @@ from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._db.job import Applied
 from howdah._db.query import Query
+from howdah._db.steps import walk_async
 from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import JobLost, PassFailed, Signals
 from howdah._worker.ledger import Ledger
 from howdah._worker.link import Link
+from howdah._worker.tally import Tally
 from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError, PayloadError
 
 BATCH = 1_000
@@ -29,13 +31,18 @@ REPORT_EVERY = 0.25
 LATER = 0.5
 LOCK_NOT_AVAILABLE = "55P03"
 SHORT_DELAY = 1.5
+# A worker that leaves waits so long for its last counts to be written.
+LAST_COUNT = 2.0
 
 
 class Finisher:
     """Carries a ledger's entries to the database until it is stopped and the ledger is empty."""
 
-    def __init__(self, link: Link, signals: Signals, flushed: Callable[[], None]) -> None:
+    def __init__(
+        self, link: Link, signals: Signals, tally: Tally, flushed: Callable[[], None]
+    ) -> None:
         self._flushed = flushed
+        self._tally = tally
         self.ledger = Ledger(self._wake)
         self._batch: list[Outcome] = []
         self._aside: dict[str, Outcome] = {}
@@ -67,9 +74,13 @@ class Finisher:
                 await self._report()
                 if batch:
                     await self._flush(batch)
+                if self._tally.is_due():
+                    await self._count()
             finally:
                 self._batch = []
                 self._flushed()
+        if self._tally.is_due(last=True):
+            await self._count_for_the_last_time()
 
     def stop(self) -> None:
         """End `run` once everything is told."""
@@ -105,6 +116,24 @@ class Finisher:
             self._signals.post(PassFailed("log", str(error)))
             if isinstance(error, DatabaseError) and self._stopping:
                 self.ledger.take_reports()
+
+    async def _count(self) -> None:
+        """Write what was run. Counts may be late or lost, jobs may not."""
+        try:
+            await walk_async(self._tally.write(), self._link.run)
+        except DatabaseError:
+            # The link has told, and it is written again.
+            return
+        except HowdahError as error:
+            self._signals.post(PassFailed("count", str(error)))
+
+    async def _count_for_the_last_time(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_COUNT):
+                await self._count()
+        except TimeoutError:
+            # Nobody must wait for counts.
+            return
 
     async def _flush(self, batch: list[Outcome]) -> None:
         settled = [o for o in batch if o.verdict is Verdict.SETTLED]

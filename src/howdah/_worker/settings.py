@@ -25,6 +25,8 @@ class WorkerSettings:
         crash_limit: So many deaths of its worker fail a job.
         expire_grace: The database ends an attempt that is so much over its time by itself.
         log_days: Lines that handlers logged are kept so many days.
+        sample_every: So often it writes what it ran, for `app.stats`.
+        sample_days: What queues were like is kept so many days.
     """
 
     queues: dict[str, float] = field(default_factory=dict)
@@ -38,12 +40,14 @@ class WorkerSettings:
     crash_limit: int = 3
     expire_grace: float = 10.0
     log_days: int = 14
+    sample_every: float = 60.0
+    sample_days: int = 14
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "processes", "crash_limit"):
             if getattr(self, name) < 1:
                 raise UsageError(f"cannot work with {name}={getattr(self, name)}: at least 1")
-        for name in ("lease", "poll"):
+        for name in ("lease", "poll", "sample_every"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"cannot work with {name}={getattr(self, name)}: more than 0")
         for name, weight in self.queues.items():

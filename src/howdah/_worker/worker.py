@@ -24,6 +24,7 @@ from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.shutdown import Departure
+from howdah._worker.tally import Tally
 from howdah._worker.tasks import AppLike
 
 # When the worker must leave, the last outcomes have so long to reach the database.
@@ -60,13 +61,15 @@ class Worker:
         self._marks = Marks(marks, settings.concurrency)
         self._pools = Pools(settings.concurrency)
         self._links = _links(app, url, settings)
+        tally = Tally(worker_id, every=settings.sample_every)
         self.finisher = Finisher(
-            self._links["finish"], app.signals, lambda: self.executor.slots.poke()
+            self._links["finish"], app.signals, tally, lambda: self.executor.slots.poke()
         )
         self.executor = Executor(
             app.tasks,
             schema=app.schema,
             ledger=self.finisher.ledger,
+            tally=tally,
             signals=app.signals,
             marks=self._marks,
             pools=self._pools,

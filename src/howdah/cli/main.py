@@ -27,6 +27,7 @@ COMMANDS = (
         is_group=True,
     ),
     Entry("queues", "howdah.cli.queues:queues", "What stands in each queue.", LOOK),
+    Entry("stats", "howdah.cli.stats:stats", "What queues were like.", LOOK),
     Entry(
         "workers",
         "howdah.cli.workers:group",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from howdah.errors import NaiveDatetimeError, UsageError
@@ -27,6 +27,15 @@ def seconds(text: str | None) -> float | None:
             f"cannot read {text!r} as a duration: write seconds, or such as 90s, 10m, 2h, 1d"
         )
     return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def duration(text: str) -> timedelta:
+    """Read `90`, `90s`, `10m`, `2h` or `1d`.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    return timedelta(seconds=seconds(text) or 0)
 
 
 def moment(text: str | None) -> datetime | None:

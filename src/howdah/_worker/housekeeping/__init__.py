@@ -1,4 +1,5 @@
-"""What every worker does for all: promotes, fires schedules, sweeps dead workers, keeps partitions.
+"""What every worker does for all: promotes, fires schedules, sweeps dead workers, keeps partitions,
+takes samples.
 
 Each pass is safe on any number of workers at once, so nothing depends on a leader. A pass that
 fails is told and comes again.
@@ -14,6 +15,7 @@ from howdah._model.signals import PassFailed, Signals
 from howdah._worker.blocking_link import BlockingLink
 from howdah._worker.housekeeping.archiver import Archiver
 from howdah._worker.housekeeping.promoter import Promoter
+from howdah._worker.housekeeping.sampler import Sampler
 from howdah._worker.housekeeping.scheduler import Scheduler
 from howdah._worker.housekeeping.sweeper import Sweeper
 from howdah._worker.settings import WorkerSettings
@@ -36,6 +38,7 @@ class Housekeeper:
             "schedule": Scheduler(link, signals).run,
             "sweep": Sweeper(link, settings, signals).run,
             "archive": Archiver(link, settings).run,
+            "sample": Sampler(link, settings).run,
         }
         self._due = dict.fromkeys(self._passes, 0.0)
         self._failed: dict[str, tuple[int, str]] = {}

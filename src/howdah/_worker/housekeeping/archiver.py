@@ -25,10 +25,13 @@ class Archiver:
 
     def run(self) -> float:
         """Make, drop and tidy once. Returns the seconds until the next."""
-        log_days = self._settings.log_days
+        log_days, sample_days = self._settings.log_days, self._settings.sample_days
         made, missed = self._link.run(workers.make_partitions(days=DAYS_AHEAD), deadline=LONG)
-        self._link.run(workers.drop_partitions(log_days=log_days), deadline=LONG)
-        strays = workers.delete_strays(log_days=log_days, limit=STRAYS_BATCH)
+        over = workers.drop_partitions(log_days=log_days, sample_days=sample_days)
+        self._link.run(over, deadline=LONG)
+        strays = workers.delete_strays(
+            log_days=log_days, sample_days=sample_days, limit=STRAYS_BATCH
+        )
         deleted = self._link.run(strays, deadline=LONG)
         self._link.run(workers.dedupe_lanes(), deadline=LONG)
         while self._link.run(workers.prune_windows(limit=WINDOWS_BATCH)) == WINDOWS_BATCH:

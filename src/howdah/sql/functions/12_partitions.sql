@@ -1,4 +1,4 @@
--- Day partitions of archive and log: made ahead, dropped when their day is over.
+-- Day partitions of archive, log and sample: made ahead, dropped when their day is over.
 --
 -- A partition is named after its day: archive_20261123. Rows without one stand in the default
 -- partition. To make or drop one takes a lock that shuts out everybody, so it must be had at once
@@ -89,6 +89,10 @@ AS $$
         UNION ALL
         SELECT 'log', 'at', (l.at AT TIME ZONE 'UTC')::date, count(*)
         FROM howdah.log_default AS l
+        GROUP BY 3
+        UNION ALL
+        SELECT 'sample', 'at', (s.at AT TIME ZONE 'UTC')::date, count(*)
+        FROM howdah.sample_default AS s
         GROUP BY 3),
     needed (parent, keyed_by, day) AS (
         SELECT 'archive', 'keep_until', howdah.keep_until(NULL)
@@ -103,7 +107,7 @@ AS $$
               ORDER BY count(*) DESC
               LIMIT 20) AS r
         UNION
-        SELECT 'log', 'at', t.day FROM today AS t
+        SELECT p.parent, 'at', t.day FROM today AS t, (VALUES ('log'), ('sample')) AS p (parent)
         UNION
         SELECT s.parent, s.keyed_by, s.day FROM stray AS s)
     SELECT DISTINCT n.parent, n.keyed_by, d.day, coalesce(s.strays, 0)
@@ -136,7 +140,7 @@ BEGIN
                 v_held := v_held || v_seen;
             END IF;
         END IF;
-        IF v_day.parent = ANY (v_held) OR made >= 10 OR v_moved + v_day.strays > 20000 THEN
+        IF v_day.parent = ANY (v_held) OR made >= 15 OR v_moved + v_day.strays > 20000 THEN
             missed := missed + 1;
             CONTINUE;
         END IF;
@@ -155,8 +159,11 @@ END
 $$;
 
 -- Drops the partitions whose day is over: of the archive when the day its jobs are kept until has
--- passed, of the log after p_log_days. Answers with their names.
-CREATE OR REPLACE FUNCTION howdah.drop_partitions(p_log_days int) RETURNS SETOF text
+-- passed, of the log after p_log_days, of the samples after p_sample_days. Answers with their names.
+DROP FUNCTION IF EXISTS howdah.drop_partitions(int);
+CREATE OR REPLACE FUNCTION howdah.drop_partitions(
+    p_log_days int, p_sample_days int DEFAULT 14
+) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE
 SET lock_timeout = '500ms'
 AS $$
@@ -173,10 +180,11 @@ BEGIN
         JOIN pg_class AS c ON c.oid = i.inhrelid
         JOIN pg_class AS p ON p.oid = i.inhparent
         JOIN pg_namespace AS n ON n.oid = p.relnamespace
+        JOIN (VALUES ('archive', 0), ('log', p_log_days), ('sample', p_sample_days))
+            AS kept (parent, days) ON kept.parent = p.relname
         WHERE n.nspname = v_schema
-          AND c.relname ~ '^(archive|log)_[0-9]{8}$'
-          AND ((p.relname = 'archive' AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_today)
-            OR (p.relname = 'log' AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - p_log_days))
+          AND c.relname ~ ('^' || kept.parent || '_[0-9]{8}$')
+          AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_today - kept.days
         ORDER BY 1
     LOOP
         EXIT WHEN v_dropped >= 20 OR v_missed >= 5;
@@ -202,13 +210,17 @@ $$;
 
 -- Deletes rows of the default partitions whose day is over, at most p_limit of each. Answers with
 -- how many.
-CREATE OR REPLACE FUNCTION howdah.delete_strays(p_log_days int, p_limit int) RETURNS bigint
+DROP FUNCTION IF EXISTS howdah.delete_strays(int, int);
+CREATE OR REPLACE FUNCTION howdah.delete_strays(
+    p_log_days int, p_limit int, p_sample_days int DEFAULT 14
+) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_today    date := (howdah.now() AT TIME ZONE 'UTC')::date;
     v_archived bigint;
     v_logged   bigint;
+    v_sampled  bigint;
 BEGIN
     DELETE FROM howdah.archive_default AS a
     WHERE a.ctid = ANY (ARRAY(
@@ -224,6 +236,13 @@ BEGIN
         LIMIT p_limit
         FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_logged = ROW_COUNT;
-    RETURN v_archived + v_logged;
+    DELETE FROM howdah.sample_default AS d
+    WHERE d.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM howdah.sample_default AS s
+        WHERE s.at < (v_today - p_sample_days)::timestamp AT TIME ZONE 'UTC'
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_sampled = ROW_COUNT;
+    RETURN v_archived + v_logged + v_sampled;
 END
 $$;
