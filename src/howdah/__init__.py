@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
     from howdah._model.histogram import Histogram
+    from howdah._model.limits import Limit, Rate
     from howdah._model.outcome import Cancel, Snooze, Suspend
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
@@ -36,6 +37,8 @@ else:
         "JobRecord": "howdah._db.record",
         "JobState": "howdah._model.states",
         "QueueStats": "howdah._db.sample",
+        "Limit": "howdah._model.limits",
+        "Rate": "howdah._model.limits",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -68,7 +71,9 @@ __all__ = [
     "Job",
     "JobRecord",
     "JobState",
+    "Limit",
     "QueueStats",
+    "Rate",
     "Retry",
     "ScheduleRecord",
     "Sender",

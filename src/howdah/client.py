@@ -17,6 +17,7 @@ from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
 from howdah._model.json_limits import DEFAULT_LIMIT
+from howdah._model.limits import Drawer
 from howdah._model.options import NOTHING, SendOptions, merge
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
@@ -103,6 +104,23 @@ class Howdah:
         """Every queue that a task or `queue(...)` names."""
         names = [*self._queues, *(task.queue for task in self._tasks.values())]
         return tuple(dict.fromkeys(names)) or (DEFAULT_QUEUE,)
+
+    @property
+    def limit_definitions(self) -> dict[str, dict[str, Any]]:
+        """What the tasks say of their limits, by name, as a worker stores it when it starts.
+
+        Raises:
+            UsageError: Two tasks say different things of one limit.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for task in self._tasks.values():
+            for name, settings in task.drawer.definitions.items():
+                if found.setdefault(name, settings) != settings:
+                    raise UsageError(
+                        f"cannot limit {name!r} by {settings} for task {task.name!r}: another task"
+                        f" has {found[name]}; give both the same, or one of them another `name=`"
+                    )
+        return found
 
     @property
     def schedule_definitions(self) -> tuple[Definition, ...]:
@@ -293,6 +311,7 @@ class Howdah:
                 limit=self._payload_limit,
                 local_names=task.local_names,
             ),
+            drawer=Drawer(task.fn, task=task.name, limits=task.limits, group_by=task.group_by),
         )
         self._tasks[task.name] = made
         return made

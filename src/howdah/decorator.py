@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Never, final, overload
 
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
+from howdah._model.limits import Key, Limit, Rate
 from howdah._model.options import SendOptions, refuse_unknown
 from howdah._model.retry import Retry
 from howdah._model.window import Debounce, Throttle
@@ -36,6 +37,8 @@ _OPTIONS = (
     "deadline",
     "throttle",
     "debounce",
+    "limits",
+    "group_by",
 )
 
 
@@ -57,6 +60,8 @@ class NewTask:
     options: SendOptions
     executor: Executor
     local_names: Mapping[str, Any]
+    limits: tuple[Limit | Rate, ...] = ()
+    group_by: Key | None = None
 
 
 class TaskDecorator:
@@ -111,6 +116,8 @@ class TaskDecorator:
         deadline: timedelta | float | None = None,
         throttle: Throttle | timedelta | float | None = None,
         debounce: Debounce | timedelta | float | None = None,
+        limits: Limit | Rate | Iterable[Limit | Rate] = (),
+        group_by: Key | None = None,
         **unknown: Never,
     ) -> TaskDecorator: ...
     def __call__(
@@ -129,6 +136,8 @@ class TaskDecorator:
         deadline: timedelta | float | None = None,
         throttle: Throttle | timedelta | float | None = None,
         debounce: Debounce | timedelta | float | None = None,
+        limits: Limit | Rate | Iterable[Limit | Rate] = (),
+        group_by: Key | None = None,
         **unknown: Any,
     ) -> Any:
         """Make a task of a function.
@@ -148,6 +157,10 @@ class TaskDecorator:
             throttle: One job for each key in each window of so long.
             debounce: A job that waits takes the arguments of later sends of its key, and waits so
                 long after the last.
+            limits: How many of its jobs may run at once, and how many may begin within a time.
+            group_by: What claims go round, so that one tenant's many jobs do not hold up
+                another's: a parameter's name, or a function whose parameters are some of the
+                task's.
 
         Raises:
             UsageError: The function cannot be a task, or its name is taken.
@@ -170,7 +183,10 @@ class TaskDecorator:
             local_names = sys._getframe(1 if fn is None else 2).f_locals
             called = name or function.__name__
             where = _executor(called, function, executor)
-            return self._register(NewTask(function, called, queue, options, where, local_names))
+            drawn = (limits,) if isinstance(limits, Limit | Rate) else tuple(limits)
+            return self._register(
+                NewTask(function, called, queue, options, where, local_names, drawn, group_by)
+            )
 
         return decorate if fn is None else decorate(fn)
 

@@ -21,9 +21,10 @@ from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
+from howdah.order import BulkOrder, Call, Positional
 from howdah.schedules import SyncSchedules
 from howdah.stats import SyncStats
-from howdah.task import BulkOrder, Call, Positional, Sender
+from howdah.task import Sender
 from howdah.workers import SyncWorkers
 
 P = ParamSpec("P")

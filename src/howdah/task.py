@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, Never, Protocol, overload
@@ -13,9 +12,9 @@ from uuid import UUID
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import job as jobs
-from howdah._db.job import Receipt
 from howdah._db.query import Query
 from howdah._model.identity import JobIds, uuid7, uuid7s
+from howdah._model.limits import NO_DRAWS, Drawer, Draws
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
@@ -23,6 +22,7 @@ from howdah._model.window import Debounce, Throttle
 from howdah._worker.tasks import Executor
 from howdah.errors import UsageError
 from howdah.job import Job, Jobs
+from howdah.order import BulkOrder, Call, Order, Positional
 
 P = ParamSpec("P")  # what a sender gives
 R = TypeVar("R", covariant=True)  # what the job results in
@@ -47,50 +47,6 @@ class Sends(Protocol):
     async def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
     ) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A job about to be sent: what the blocking and the non-blocking client have in common.
-
-    Attributes:
-        query: Sends it.
-        again: The same, for when nobody knows whether the first was carried out.
-        made_id: The job's id, when it was made for this order and nobody else can have sent it.
-    """
-
-    query: Query[Receipt]
-    again: Query[Receipt]
-    made_id: str | None
-
-    def stored(self, receipt: Receipt) -> bool:
-        """Whether this order stored the job, be it at a try whose answer never came."""
-        return receipt.created or str(receipt.id) == self.made_id
-
-
-@dataclass(frozen=True, slots=True)
-class BulkOrder:
-    """Many jobs about to be sent, in statements that belong into one transaction."""
-
-    ids: JobIds
-    queries: list[Query[Any]]
-    done: Query[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[R]):
-    """The arguments of one job, checked and encoded, for `send_many`. Made by `task.call(...)`."""
-
-    task: str
-    encoded: str
-    # A member must name R, or checkers could not tell a Call[str] from a Call[int].
-    result_type: Callable[[], R] | None = None
-
-
-class Positional(Protocol[*Ts]):
-    """Anything whose arguments can be given by position."""
-
-    def call(self, *args: *Ts) -> Any: ...
 
 
 class Sender(Generic[P, R]):
@@ -130,7 +86,8 @@ class Sender(Generic[P, R]):
         Raises:
             PayloadError: They do not fit the signature, or cannot be stored.
         """
-        return Call(self.task.name, self.task.signature.encode(args, kwargs))
+        encoded = self.task.signature.encode(args, kwargs)
+        return Call(self.task.name, encoded, self.task.draws(args, kwargs))
 
     @overload
     async def send_many(self: Positional[*Ts], items: Iterable[tuple[*Ts]]) -> JobIds: ...
@@ -172,6 +129,7 @@ class Sender(Generic[P, R]):
         throttle: Throttle | timedelta | float | None = None,
         debounce: Debounce | timedelta | float | None = None,
         replace: Iterable[str] | None = None,
+        group: str | None = None,
         conn: Any = None,
         **unknown: Never,
     ) -> Sender[P, R]:
@@ -192,6 +150,8 @@ class Sender(Generic[P, R]):
                 and starts so long from now.
             replace: While a job of this task and key waits, it takes these of this send, such as
                 `["args", "priority"]`.
+            group: Claims go round the groups of a queue, so that a large one does not hold up the
+                others, and take the jobs of one in order. Such as a tenant.
             conn: A connection or session with an open transaction, in which the job is sent:
                 psycopg, asyncpg, SQLAlchemy or Django.
 
@@ -214,6 +174,7 @@ class Sender(Generic[P, R]):
             throttle=throttle,
             debounce=debounce,
             replace=replace,
+            group=group,
         )
         refuse_rules(options)
         return Sender(self.task, options.over(self.options), self.conn if conn is None else conn)
@@ -223,6 +184,8 @@ class Sender(Generic[P, R]):
         task = self.task
         encoded = task.signature.encode(args, kwargs)
         said = self._said_more
+        if task.drawer.is_needed:
+            said += task.draws(args, kwargs).said_more("group" in self._said)
         if self.merged.id is None:
             # Made here and now, so the database need not look whether it has run before; unless
             # the send is repeated.
@@ -243,7 +206,10 @@ class Sender(Generic[P, R]):
         for name in ("id", "key", "throttle", "debounce", "replace"):
             if getattr(options, name) is not None:
                 raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
-        encoded = self._encoded(list(items))
+        task = self.task
+        given = list(items)
+        encoded = self._encoded(given)
+        groups, limits = self._draws_of(given)
         ids = uuid7s(len(encoded))
         said = self._said
         tags = said.get("tags")
@@ -261,10 +227,23 @@ class Sender(Generic[P, R]):
                 expire_in=said.get("expire_in"),
                 retention=said.get("retention"),
                 deadline=said.get("deadline"),
+                groups=groups and groups[at:end],
+                limits=limits and limits[at:end],
+                quotas=task.drawer.definitions,
             )
             for at, end in _chunks(encoded, None if self.conn is not None else CHUNK)
         ]
         return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
+
+    def _draws_of(
+        self, items: list[Any]
+    ) -> tuple[list[str | None] | None, list[tuple[str, ...] | None] | None]:
+        """The groups of many jobs, and what they draw from, where they have any."""
+        group = self.merged.group
+        if not self.task.drawer.is_needed:
+            return None if group is None else [group] * len(items), None
+        draws = [self.task.draws_of(item) for item in items]
+        return [group or one.group for one in draws], [one.limits for one in draws]
 
     def _encoded(self, items: list[Any]) -> list[str]:
         if not (items and isinstance(items[0], Call)):
@@ -317,6 +296,7 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         options: SendOptions,
         executor: Executor,
         signature: Signature,
+        drawer: Drawer,
     ) -> None:
         self.fn = fn
         self.app = app
@@ -324,6 +304,7 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         self.queue = queue
         self.executor: Executor = executor
         self.signature = signature
+        self.drawer = drawer
         self.__name__ = getattr(fn, "__name__", name)
         self.__doc__ = fn.__doc__
         self.__module__ = fn.__module__
@@ -340,6 +321,18 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
     def expire_in(self) -> timedelta | float | None:
         """How long one attempt of a job may take that says nothing itself."""
         return self.merged.expire_in
+
+    def draws(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Draws:
+        """What a job with these arguments draws from."""
+        if not self.drawer.is_needed:
+            return NO_DRAWS
+        return self.drawer.draws({**self.signature.by_name(args), **kwargs})
+
+    def draws_of(self, item: Any) -> Draws:
+        """The same, of an item of `send_many`."""
+        if isinstance(item, Call):
+            return item.draws
+        return self.draws((), item) if isinstance(item, Mapping) else self.draws(item, {})
 
     def __call__(self, *args: C.args, **kwargs: C.kwargs) -> V:
         """Call the function here and now. Nothing is stored."""

@@ -84,8 +84,16 @@ def send_many(
     expire_in: float | None = None,
     retention: float | None = None,
     deadline: str | float | None = None,
+    groups: Sequence[str | None] | None = None,
+    limits: Sequence[Sequence[str] | None] | None = None,
+    quotas: Iterable[str] = (),
 ) -> Query[int]:
-    """Store many new jobs of one task. Answers with how many."""
+    """Store many new jobs of one task. Answers with how many.
+
+    Args:
+        groups: The group of each job, where some have one.
+        limits: What each job draws from, where some draw from anything; `quotas` are the names.
+    """
     return Query(
         "job/send_many",
         {
@@ -102,6 +110,11 @@ def send_many(
             "retention": retention,
             "deadline": deadline if isinstance(deadline, str) else None,
             "deadline_in": None if isinstance(deadline, str) else deadline,
+            "groups": None if groups is None else wire.records(groups),
+            "limits": None
+            if limits is None
+            else wire.records([None if one is None else wire.US.join(one) for one in limits]),
+            "quotas": ",".join(quotas) or None,
         },
         _scalar,
     )
@@ -167,9 +180,22 @@ def count() -> Query[list[tuple[str, str, int]]]:
 
 
 def claim(
-    *, queues: Sequence[str], limit: int, worker_id: int, hints: Iterable[str]
+    *,
+    queues: Sequence[str],
+    limit: int,
+    worker_id: int,
+    hints: Iterable[str],
+    served: str | None = None,
+    lowest: int | None = None,
+    highest: int | None = None,
 ) -> Query[Sequence[Row]]:
-    """Claim jobs for a worker. The rows are read by the claimer: this is the hot path."""
+    """Claim jobs for a worker. The rows are read by the claimer: this is the hot path.
+
+    Args:
+        served: The line of each queue and priority that was served last, as JSON text.
+        lowest: Only jobs of this priority or a higher one.
+        highest: Only jobs of this priority or a lower one.
+    """
     return Query(
         "job/claim",
         {
@@ -177,6 +203,9 @@ def claim(
             "limit": limit,
             "worker_id": worker_id,
             "hints": wire.RS.join(hints) or None,
+            "served": served,
+            "lowest": lowest,
+            "highest": highest,
         },
         _rows,
     )

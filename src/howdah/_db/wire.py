@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 # Record separator. JSON text holds it only escaped, and so does nothing else sent with it.
 RS = "\x1e"
+# Unit separator: parts a list that stands in such a record.
+US = "\x1f"
 
 
 def array(values: Iterable[object]) -> str:

@@ -44,6 +44,7 @@ class SendOptions:
         throttle: One job of the task and key in each window; kept as a Throttle.
         debounce: One job for sends that follow each other closely; kept as a Debounce.
         replace: What a job of the task and key that waits takes of this send.
+        group: Claims go round the groups of a queue, and take the jobs of one in order.
 
     Raises:
         NaiveDatetimeError: `start_after` or `deadline` has no time zone.
@@ -62,6 +63,7 @@ class SendOptions:
     throttle: Throttle | timedelta | float | None = None
     debounce: Debounce | timedelta | float | None = None
     replace: Iterable[str] | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if self.id is not None and not isinstance(self.id, UUID):
@@ -78,6 +80,8 @@ class SendOptions:
             seconds_of(self.retention, what="retention")
         if self.key is not None:
             _check_label(self.key, "key")
+        if self.group is not None:
+            _check_label(self.group, "group")
         if self.tags is not None:
             object.__setattr__(self, "tags", _checked_tags(self.tags))
         if self.deadline is not None:
@@ -157,6 +161,8 @@ class SendOptions:
             said["debounce"] = self.debounce.to_mapping()
         if self.replace is not None:
             said["replace"] = list(self.replace)
+        if self.group is not None:
+            said["group"] = self.group
         return said
 
     def to_json(self) -> str:

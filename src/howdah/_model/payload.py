@@ -118,6 +118,10 @@ class Signature:
             self._refuse_call(args, kwargs)
         return self._encode_values(values)
 
+    def by_name(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        """Arguments that were given by position, by name."""
+        return dict(zip(self._positional, args))  # noqa: B905 - `encode` refuses too many
+
     def encode_many(self, items: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> list[str]:
         """Encode the arguments of many jobs, in order.
 

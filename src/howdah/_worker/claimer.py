@@ -13,6 +13,7 @@ that has become idle looks again after 2, 5, 10, 25, 50 and 100 ms before it tru
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ from howdah._worker.settings import WorkerSettings
 from howdah._worker.slots import Slots
 from howdah.errors import DatabaseError
 
+# The row of a claim that tells of lines, and not of a lane.
+LINE = "line"
 LADDER = (0.002, 0.005, 0.010, 0.025, 0.050, 0.100)
 # Whoever cannot hear looks more often for a while after there was work.
 DEAF_LADDER = (*LADDER, 0.25, 0.25, 0.25, 0.25)
@@ -69,6 +72,9 @@ class Claimer:
         self._looks_due: list[float] = []
         self._woken = asyncio.Event()
         self._hints: dict[tuple[str, int], str] = {}
+        self._served: dict[str, dict[int, str]] = {}
+        self._held_up = False
+        self._opens_in: float | None = None
         self._scanned_at = time.monotonic()
         self._opened = 0
         self._resting = False
@@ -92,6 +98,12 @@ class Claimer:
         """Claim again."""
         self.is_paused = False
         self._slots.poke()
+
+    def freed(self) -> None:
+        """Outcomes were told: what held up others here may be free."""
+        if self._held_up:
+            self._held_up = False
+            self._woken.set()
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -163,6 +175,7 @@ class Claimer:
             limit=room,
             worker_id=self._worker_id,
             hints=self._hints.values(),
+            served=json.dumps(self._served) if self._served else None,
         )
 
     def _look_at_connection(self) -> None:
@@ -191,13 +204,23 @@ class Claimer:
     def _hand_out(self, rows: Sequence[Row]) -> int:
         found = 0
         now = time.monotonic()
+        self._held_up, self._opens_in = False, None
         for row in rows:
-            if row[0] is None:
-                self._hints[row[4], row[6]] = row[12]
-            else:
+            if row[0] is not None:
                 self._slots.offer(ClaimedJob(row, now))
                 found += 1
+            elif row[5] == LINE:
+                self._look_back_at(row)
+            else:
+                self._hints[row[4], row[6]] = row[12]
         return found
+
+    def _look_back_at(self, row: Row) -> None:
+        """Remember which line was served last, and whether others were held up."""
+        self._served.setdefault(row[4], {})[row[6]] = row[12]
+        self._held_up = self._held_up or bool(row[2])
+        if row[10] is not None:
+            self._opens_in = min(row[10], self._opens_in or row[10])
 
     def _order(self) -> list[str]:
         """The queues in the order to look at: by chance, as their weights say."""
@@ -223,6 +246,9 @@ class Claimer:
             self._rung += 1
         else:
             pause = self._settings.poll * random.uniform(0.8, 1.0)
+        if self._opens_in is not None:
+            # A window of a rate opens, which nobody notifies of.
+            pause = min(pause, max(self._opens_in, LADDER[0]))
         try:
             async with asyncio.timeout(pause):
                 await self._woken.wait()

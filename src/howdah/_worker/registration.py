@@ -1,11 +1,18 @@
-"""Tells the database of the schedules that the app's code defines, when a worker starts."""
+"""Tells the database what the app's code says of limits and schedules, when a worker starts."""
 
 from __future__ import annotations
 
+from howdah._db import quota as quotas
 from howdah._db import schedule as schedules
 from howdah._db.steps import Steps
 from howdah._model.signals import SchedulesStray
 from howdah._worker.tasks import AppLike
+
+
+def register_limits(app: AppLike) -> Steps[None]:
+    """Store what the code says of its limits. One that no code names any more stays as it is."""
+    if definitions := app.limit_definitions:
+        yield quotas.register(definitions)
 
 
 def register_schedules(app: AppLike) -> Steps[None]:

@@ -12,6 +12,7 @@ import socket
 from importlib.metadata import version
 
 from howdah._db import worker as workers
+from howdah._db.steps import walk_async
 from howdah._model.signals import WorkerStarted, WorkerStopped
 from howdah._worker.claimer import Claimer
 from howdah._worker.executor import Executor
@@ -22,6 +23,7 @@ from howdah._worker.marks import Marks
 from howdah._worker.orders import Orders
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
+from howdah._worker.registration import register_limits
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.shutdown import Departure
 from howdah._worker.tally import Tally
@@ -62,9 +64,7 @@ class Worker:
         self._pools = Pools(settings.concurrency)
         self._links = _links(app, url, settings)
         tally = Tally(worker_id, every=settings.sample_every)
-        self.finisher = Finisher(
-            self._links["finish"], app.signals, tally, lambda: self.executor.slots.poke()
-        )
+        self.finisher = Finisher(self._links["finish"], app.signals, tally, self._flushed)
         self.executor = Executor(
             app.tasks,
             schema=app.schema,
@@ -167,6 +167,10 @@ class Worker:
         self.asked_to_leave = True
         self.stop()
 
+    def _flushed(self) -> None:
+        self.executor.slots.poke()
+        self.claimer.freed()
+
     def _holds(self) -> set[str]:
         """Every job that this process knows it has claimed and not yet told the outcome of."""
         executor = self.executor
@@ -219,6 +223,7 @@ async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
     host, pid = identity()
     queues = list(weights(app, settings))
     await link.run(workers.register_queues(queues))
+    await walk_async(register_limits(app), link.run)
     return await link.run(
         workers.register(
             lease=settings.lease,

@@ -236,21 +236,21 @@ GUARDS = [
     Guard(CLAIM, "FOR KEY SHARE", "", a_worker_being_released_claims_nothing),
     Guard(
         CLAIM,
-        "LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)\n"
-        "            FOR UPDATE SKIP LOCKED",
-        "LIMIT greatest(v_left - (SELECT count(*) FROM from_late), 0)\n            FOR UPDATE",
+        "LIMIT greatest(v_share - (SELECT count(*) FROM from_late), 0)\n"
+        "                FOR UPDATE SKIP LOCKED",
+        "LIMIT greatest(v_share - (SELECT count(*) FROM from_late), 0)\n                FOR UPDATE",
         a_claim_passes_over_what_another_is_claiming,
     ),
     Guard(
         CLAIM,
-        "LIMIT v_left\n                FOR UPDATE SKIP LOCKED) AS c",
-        "LIMIT v_left\n                FOR UPDATE) AS c",
+        "LIMIT v_share\n                    FOR UPDATE SKIP LOCKED) AS c",
+        "LIMIT v_share\n                    FOR UPDATE) AS c",
         a_claim_passes_over_a_late_job_that_another_is_claiming,
     ),
     Guard(
         CLAIM,
         "ARRAY(SELECT o.x FROM pg_snapshot_xip(p.s) AS o (x) WHERE o.x < p.x\n"
-        "                         UNION SELECT l.x FROM late AS l)",
+        "                             UNION SELECT l.x FROM late AS l)",
         "ARRAY(SELECT l.x FROM late AS l)",
         a_job_whose_sender_commits_late_is_found,
     ),
@@ -262,8 +262,9 @@ GUARDS = [
     ),
     Guard(
         CLAIM,
-        "ORDER BY j.ready_xid, j.id\n            LIMIT 1),",
-        "ORDER BY j.ready_xid, j.id\n            LIMIT 1\n            FOR UPDATE SKIP LOCKED),",
+        "ORDER BY j.ready_xid, j.id\n                LIMIT 1),",
+        "ORDER BY j.ready_xid, j.id\n                LIMIT 1"
+        "\n                FOR UPDATE SKIP LOCKED),",
         a_job_that_another_claimer_lets_go_of_is_found,
     ),
     Guard(
@@ -294,20 +295,20 @@ GUARDS = [
     ),
     Guard(
         CLAIM,
-        "ORDER BY j.ready_xid, j.id\n            LIMIT greatest",
-        "ORDER BY j.ready_xid DESC, j.id DESC\n            LIMIT greatest",
+        "ORDER BY j.ready_xid, j.id\n                LIMIT greatest",
+        "ORDER BY j.ready_xid DESC, j.id DESC\n                LIMIT greatest",
         the_oldest_comes_first,
     ),
     Guard(
         CLAIM,
-        "v_left := v_left - (v_rows - 1);",
+        "v_left := v_left - v_taken;",
         "",
         no_more_is_claimed_than_was_asked_for,
     ),
     Guard(
         CLAIM,
         "WHERE n.queue = q.name",
-        "",
+        "WHERE true",
         only_the_queues_asked_for_are_claimed_from,
     ),
     Guard(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from howdah._db import job as jobs
+from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._model.signals import Signals, WorkersSwept
 from howdah._worker.blocking_link import LONG, BlockingLink
@@ -32,6 +33,7 @@ class Sweeper:
         if time.monotonic() >= self._orphans_at:
             self._orphans_at = time.monotonic() + ORPHANS_EVERY
             given_back += self._link.run(workers.sweep_orphans(crash_limit=limit), deadline=LONG)
+            self._link.run(quotas.tidy(), deadline=LONG)
         if swept or given_back:
             self._signals.post(WorkersSwept(swept, given_back))
         return min(5.0, self._settings.lease / 6)

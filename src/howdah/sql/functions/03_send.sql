@@ -6,9 +6,9 @@
 --
 -- options: id, new_id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay,
 -- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline
--- (timestamp or seconds), throttle, debounce, replace (see send_in_window). new_id says that the
--- sender has just made the id, so that the archive need not be asked for it; window, that the key
--- is not this job's alone.
+-- (timestamp or seconds), throttle, debounce, replace (see send_in_window), group, limits (an array
+-- of 'name', 'name:key' or 'name/tier:key'). new_id says that the sender has just made the id, so
+-- that the archive need not be asked for it; window, that the key is not this job's alone.
 
 CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -16,7 +16,7 @@ AS $$
 DECLARE
     v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
                               'expire_in', 'key', 'tags', 'retention', 'deadline', 'throttle',
-                              'debounce', 'replace', 'window'];
+                              'debounce', 'replace', 'window', 'group', 'limits'];
     v_unknown text;
     v_name    text;
     v_value   jsonb;
@@ -73,6 +73,16 @@ BEGIN
         RAISE EXCEPTION 'option deadline is %: it must be a moment, or seconds from now',
             p_options -> 'deadline' USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
+    IF p_options ? 'limits' AND (
+        jsonb_typeof(p_options -> 'limits') <> 'array'
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements(p_options -> 'limits') AS e
+            WHERE jsonb_typeof(e.value) <> 'string'
+               OR e.value #>> '{}' !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?(:.{1,200})?$'))
+    THEN
+        RAISE EXCEPTION 'option limits is %: it must be an array of names of limits, each as name, name:key or name/tier:key',
+            p_options -> 'limits' USING ERRCODE = 'HW005', DETAIL = '{}';
+    END IF;
 END
 $$;
 
@@ -92,6 +102,8 @@ DECLARE
     v_ready    boolean  := coalesce(v_start <= howdah.now(), true);
     v_deadline timestamptz;
     v_found    uuid;
+    v_limits   text[];
+    v_line     text;
 BEGIN
     IF jsonb_typeof(p_args) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'cannot send %: the arguments are %, not a JSON object by parameter name',
@@ -112,6 +124,9 @@ BEGIN
             FROM howdah.send_in_window(p_queue, p_task, p_args, p_options) AS w;
             RETURN;
         END IF;
+        v_limits := CASE WHEN p_options ? 'limits'
+                         THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'limits')) END;
+        v_line := howdah.line_of(NULL, v_key, p_options ->> 'group', v_limits);
     END IF;
     IF p_options ? 'id' AND NOT p_options ? 'new_id'
        AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -122,7 +137,7 @@ BEGIN
     END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
-                                retention, start_after, ready_xid, deadline, policy)
+                                retention, start_after, ready_xid, deadline, policy, line, limits)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
                 CASE WHEN p_options ? 'tags'
                      THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'tags')) END,
@@ -132,7 +147,8 @@ BEGIN
                 v_start,
                 CASE WHEN v_ready THEN pg_current_xact_id() END,
                 v_deadline,
-                CASE WHEN p_options ? 'window' THEN 'window' END)
+                CASE WHEN p_options ? 'window' THEN 'window' END,
+                v_line, v_limits)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked
@@ -142,6 +158,9 @@ BEGIN
                 DELETE FROM howdah.job AS j WHERE j.id = v_id;
                 RETURN QUERY SELECT v_id, false;
                 RETURN;
+            END IF;
+            IF v_line IS NOT NULL THEN
+                PERFORM howdah.line_up(p_queue, v_priority, v_limits);
             END IF;
             IF v_ready THEN
                 PERFORM howdah.wake(p_queue, v_priority);

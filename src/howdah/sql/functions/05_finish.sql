@@ -20,9 +20,10 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_keep date := howdah.keep_until(NULL);
+    v_keep   date := howdah.keep_until(NULL);
+    v_quotas text[];
+    v_queues text[];
 BEGIN
-    RETURN QUERY
     -- On the primary key, and on nothing else: see docs/internals/storage.md for what an index
     -- on (worker_id, id) did to this plan. `= ANY (ARRAY[...])` and not `=`: that could also be
     -- merged by order, so the planner would know how to read the whole index of the table first,
@@ -50,11 +51,27 @@ BEGIN
                     ELSE howdah.with_error(g.errors, g.error::jsonb) END,
                g.result::jsonb, g.deadline, g.line, g.limits, g.policy, g.flow_id, g.dead_letter,
                g.source
-        FROM gone AS g)
+        FROM gone AS g),
+    freed AS (
+        DELETE FROM howdah.slot AS s
+        USING gone AS g
+        WHERE g.limits IS NOT NULL AND s.job_id = g.id
+        RETURNING s.name)
     SELECT count(*),
            CASE WHEN count(*) < cardinality(p_ids)
-                THEN coalesce(string_agg(g.id::text, ','), '') END
+                THEN coalesce(string_agg(g.id::text, ','), '') END,
+           (SELECT array_agg(DISTINCT f.name) FROM freed AS f),
+           array_agg(DISTINCT g.queue) FILTER (WHERE g.line IS NOT NULL)
+    INTO applied, ids, v_quotas, v_queues
     FROM gone AS g;
+    -- Who was held up may go on. Plain jobs hold up nobody.
+    IF v_queues IS NOT NULL THEN
+        PERFORM howdah.wake_queues(v_queues);
+    END IF;
+    IF v_quotas IS NOT NULL THEN
+        PERFORM howdah.wake_quotas(v_quotas);
+    END IF;
+    RETURN NEXT;
 END
 $$;
 

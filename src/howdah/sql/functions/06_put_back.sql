@@ -21,6 +21,8 @@ AS $$
 DECLARE
     v_cancelled text;
     v_lane      record;
+    v_quotas    text[];
+    v_queues    text[];
 BEGIN
     -- Locked before it is asked who is to stop. A cancel that commits between that look and the
     -- write would keep the write off, and the job active with nobody running it.
@@ -47,7 +49,6 @@ BEGIN
         PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     END LOOP;
 
-    RETURN QUERY
     WITH back AS (
         UPDATE howdah.job AS j
         SET state       = o.state,
@@ -64,9 +65,24 @@ BEGIN
         WHERE j.id = ANY (ARRAY[o.id])
           AND j.fence = o.fence
           AND j.state = 'active'
-        RETURNING j.id)
+        RETURNING j.id, j.queue, j.line, j.limits),
+    freed AS (
+        DELETE FROM howdah.slot AS s
+        USING back AS b
+        WHERE b.limits IS NOT NULL AND s.job_id = b.id
+        RETURNING s.name)
     SELECT count(*) + coalesce(cardinality(string_to_array(v_cancelled, ',')), 0),
-           concat_ws(',', v_cancelled, string_agg(b.id::text, ','))
+           concat_ws(',', v_cancelled, string_agg(b.id::text, ',')),
+           (SELECT array_agg(DISTINCT f.name) FROM freed AS f),
+           array_agg(DISTINCT b.queue) FILTER (WHERE b.line IS NOT NULL)
+    INTO applied, ids, v_quotas, v_queues
     FROM back AS b;
+    IF v_queues IS NOT NULL THEN
+        PERFORM howdah.wake_queues(v_queues);
+    END IF;
+    IF v_quotas IS NOT NULL THEN
+        PERFORM howdah.wake_quotas(v_quotas);
+    END IF;
+    RETURN NEXT;
 END
 $$;

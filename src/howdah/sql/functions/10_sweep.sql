@@ -19,6 +19,7 @@ DECLARE
     v_fences bigint[];
     v_states text[];
     v_errors text[];
+    v_quotas text[];
     v_count  bigint;
     v_lane   record;
 BEGIN
@@ -48,6 +49,16 @@ BEGIN
     SELECT f.applied INTO v_count
     FROM howdah.finish(coalesce(v_ids, '{}'), v_fences, v_states,
                        array_fill(NULL::text, ARRAY[coalesce(cardinality(v_ids), 0)]), v_errors) AS f;
+    WITH freed AS (
+        DELETE FROM howdah.slot AS s
+        USING howdah.job AS j
+        WHERE j.worker_id = p_worker AND j.state = 'active' AND j.limits IS NOT NULL
+          AND s.job_id = j.id
+        RETURNING s.name)
+    SELECT array_agg(DISTINCT f.name) INTO v_quotas FROM freed AS f;
+    IF v_quotas IS NOT NULL THEN
+        PERFORM howdah.wake_quotas(v_quotas);
+    END IF;
     FOR v_lane IN
         WITH held AS MATERIALIZED (
             SELECT j.id,

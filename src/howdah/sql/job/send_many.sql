@@ -6,20 +6,27 @@
 -- would cost a third more. A send that is repeated asks first whether it was carried out (exists).
 WITH sent AS (
     INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in, retention,
-                            start_after, ready_xid, deadline)
+                            start_after, ready_xid, deadline, line, limits)
     SELECT s.id, :queue::text, :task::text, :priority::int8::smallint, s.args::jsonb,
            :tags::text::text[], :retry::text::jsonb,
            :expire_in::float8 * interval '1 second', :retention::float8 * interval '1 second',
            o.start_after,
            CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END,
-           o.deadline
-    FROM unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e')) AS s (id, args)
+           o.deadline,
+           howdah.line_of(NULL, NULL, s.in_group, string_to_array(s.limits, E'\x1f')),
+           string_to_array(s.limits, E'\x1f')
+    FROM unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e'),
+                string_to_array(:groups::text, E'\x1e', ''), string_to_array(:limits::text, E'\x1e', ''))
+        AS s (id, args, in_group, limits)
     CROSS JOIN (SELECT coalesce(:start_after::text::timestamptz,
                                 howdah.now() + :delay::float8 * interval '1 second'),
                        coalesce(:deadline::text::timestamptz,
                                 howdah.now() + :deadline_in::float8 * interval '1 second')
                ) AS o (start_after, deadline)
-    RETURNING ready_xid)
+    RETURNING ready_xid, line)
 SELECT count(*),
+       CASE WHEN count(s.line) > 0
+            THEN howdah.line_up(:queue::text, :priority::int8::smallint,
+                                string_to_array(:quotas::text, ','))::text END,
        CASE WHEN count(s.ready_xid) > 0 THEN howdah.wake(:queue::text, :priority::int8::smallint)::text END
 FROM sent AS s

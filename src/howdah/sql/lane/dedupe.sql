@@ -4,4 +4,5 @@ DELETE FROM howdah.lane AS l
 USING howdah.lane AS k
 WHERE k.queue = l.queue
   AND k.priority = l.priority
+  AND k.lined = l.lined
   AND k.ctid < l.ctid

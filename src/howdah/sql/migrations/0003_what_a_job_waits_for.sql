@@ -13,7 +13,7 @@ ALTER TABLE howdah.job
     -- waits for its parents ('flow').
     ADD COLUMN held        text,
     -- Jobs of one line are claimed in order, and claims go round the lines of a queue.
-    ADD COLUMN line        text,
+    ADD COLUMN line        text COLLATE "C",
     -- What it takes a slot of while it runs, each as 'limit' or 'limit:key'.
     ADD COLUMN limits      text[],
     -- The policy of its queue when it was sent, unless that was the standard one.
@@ -29,7 +29,7 @@ ALTER TABLE howdah.job
 
 ALTER TABLE howdah.archive
     ADD COLUMN deadline    timestamptz,
-    ADD COLUMN line        text,
+    ADD COLUMN line        text COLLATE "C",
     ADD COLUMN limits      text[],
     ADD COLUMN policy      text,
     ADD COLUMN flow_id     uuid,

@@ -1,0 +1,371 @@
+-- claim_line: created, retry -> active, of jobs that stand in a line
+--
+-- Jobs with a group, limits or a policy by key stand in lines: those of one line are claimed in
+-- order, and claims go round the lines of a lane, so that a line of 100,000 holds up no other by
+-- more than its turn. p_after is the line that the caller was served last; it is the caller's own
+-- memory, as hints are.
+--
+-- A limit is never exceeded, since what runs is counted under a lock: the rows of the quotas that
+-- the next lines need are locked first, and whatever counts is read after that, in a later
+-- snapshot. Each claim writes its slots before the lock ends; slots go without a lock, which can
+-- only make room. A quota that another claimer has locked is passed over: it will be looked at
+-- again in a moment, and two claimers of several queues can never wait for each other.
+--
+-- How many each line gets: its share of p_limit, cut by every pool that it draws from (a limit's
+-- total, a limit's key, a rate). Lines that draw from one pool get what those before them may
+-- have left: the sum of the shares before is taken for gone, so no pool is overdrawn.
+--
+-- Beside jobs it answers with one row whose id is null and whose task is 'line': hint is the line
+-- served last, attempt is how many lines were held up at the least, and expire_in is in how many
+-- seconds the first window of a rate opens.
+
+-- The line of a job that is sent.
+CREATE OR REPLACE FUNCTION howdah.line_of(
+    p_policy text, p_key text, p_group text, p_limits text[]
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN p_policy IN ('singleton', 'stately', 'key_strict_fifo') THEN coalesce(p_key, '')
+                WHEN p_group IS NOT NULL OR p_limits IS NOT NULL
+                THEN concat_ws('|', p_group, array_to_string(p_limits, '|')) END
+$$;
+
+-- Makes known that a lane has lines, and which queues a quota holds up.
+CREATE OR REPLACE FUNCTION howdah.line_up(
+    p_queue text, p_priority smallint, p_limits text[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM howdah.lane AS l
+                   WHERE l.queue = p_queue AND l.priority = p_priority AND l.lined) THEN
+        INSERT INTO howdah.lane (queue, priority, lined) VALUES (p_queue, p_priority, true);
+    END IF;
+    IF p_limits IS NOT NULL THEN
+        INSERT INTO howdah.quota_queue (name, queue)
+        SELECT DISTINCT howdah.quota_of(e), p_queue
+        FROM unnest(p_limits) AS e
+        WHERE NOT EXISTS (SELECT FROM howdah.quota_queue AS q
+                          WHERE q.name = howdah.quota_of(e) AND q.queue = p_queue);
+    END IF;
+END
+$$;
+
+-- An entry of job.limits is 'name', 'name:key' or 'name/tier:key'.
+CREATE OR REPLACE FUNCTION howdah.quota_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT split_part(split_part(p_entry, ':', 1), '/', 1) $$;
+
+CREATE OR REPLACE FUNCTION howdah.tier_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT split_part(split_part(p_entry, ':', 1), '/', 2) $$;
+
+CREATE OR REPLACE FUNCTION howdah.key_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT CASE WHEN position(':' IN p_entry) > 0
+                  THEN substr(p_entry, position(':' IN p_entry) + 1) ELSE '' END $$;
+
+-- The next lines of a lane that have a claimable job: those after p_after, then from the first.
+CREATE OR REPLACE FUNCTION howdah.next_lines(
+    p_queue text, p_priority smallint, p_after text, p_most int
+) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
+DECLARE
+    v_lines text[];
+BEGIN
+    WITH RECURSIVE later AS (
+        SELECT 1 AS n,
+               (SELECT j.line FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                  AND j.line > p_after
+                ORDER BY j.line LIMIT 1) AS line
+        UNION ALL
+        SELECT l.n + 1,
+               (SELECT j.line FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                  AND j.line > l.line
+                ORDER BY j.line LIMIT 1)
+        FROM later AS l
+        WHERE l.line IS NOT NULL AND l.n < p_most)
+    SELECT array_agg(l.line ORDER BY l.n) INTO v_lines FROM later AS l WHERE l.line IS NOT NULL;
+    IF coalesce(cardinality(v_lines), 0) >= p_most THEN
+        RETURN v_lines;
+    END IF;
+    WITH RECURSIVE sooner AS (
+        SELECT 1 AS n,
+               (SELECT j.line FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                  AND j.line >= '' AND (p_after IS NULL OR j.line <= p_after)
+                ORDER BY j.line LIMIT 1) AS line
+        UNION ALL
+        SELECT l.n + 1,
+               (SELECT j.line FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                  AND j.line > l.line AND (p_after IS NULL OR j.line <= p_after)
+                ORDER BY j.line LIMIT 1)
+        FROM sooner AS l
+        WHERE l.line IS NOT NULL AND l.n < p_most - coalesce(cardinality(v_lines), 0))
+    SELECT coalesce(v_lines, '{}') || array_agg(l.line ORDER BY l.n) INTO v_lines
+    FROM sooner AS l WHERE l.line IS NOT NULL;
+    RETURN v_lines;
+END
+$$;
+
+-- Whether the job at the head of a line with a policy must wait for another of its line.
+CREATE OR REPLACE FUNCTION howdah.must_wait(
+    p_policy text, p_queue text, p_line text, p_state text
+) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+               SELECT FROM howdah.job AS j
+               WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'active'
+                 AND j.policy IN ('singleton', 'stately', 'key_strict_fifo'))
+        -- One in each state: two that both failed could not both be tried again.
+        OR p_policy = 'stately' AND p_state = 'created' AND EXISTS (
+               SELECT FROM howdah.job AS j
+               WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'retry'
+                 AND j.policy = 'stately')
+$$;
+
+CREATE OR REPLACE FUNCTION howdah.claim_line(
+    p_queue text, p_priority smallint, p_limit int, p_worker bigint, p_after text
+) RETURNS TABLE (
+    id text, fence bigint, attempt int, crash_count smallint, queue text, task text,
+    priority smallint, args text, key text, tags text, expire_in float8, retry text, hint text
+)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- More lines than jobs are asked for, since some may be held up.
+    v_most   int  := least(greatest(p_limit, 20), 200);
+    v_after  text := p_after;
+    v_lines  text[];
+    v_names  text[];
+    v_locked text[];
+    v_alone  boolean;
+    v_rows   bigint;
+    v_now    bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+BEGIN
+    -- Where very many lines are held up, the next claim goes on from here.
+    FOR v_round IN 1..10 LOOP
+        v_lines := howdah.next_lines(p_queue, p_priority, v_after, v_most);
+        EXIT WHEN v_lines IS NULL;
+        SELECT array_agg(DISTINCT howdah.quota_of(e.entry)) FILTER (WHERE e.entry IS NOT NULL),
+               bool_or(h.policy IN ('singleton', 'stately', 'key_strict_fifo'))
+        INTO v_names, v_alone
+        FROM unnest(v_lines) AS l (line)
+        CROSS JOIN LATERAL (
+            SELECT j.limits, j.policy FROM howdah.job AS j
+            WHERE j.queue = p_queue AND j.priority = p_priority
+              AND j.ready_xid IS NOT NULL AND j.line = l.line
+            ORDER BY j.ready_xid, j.id
+            LIMIT 1) AS h
+        LEFT JOIN LATERAL unnest(h.limits) AS e (entry) ON true;
+        IF v_alone THEN
+            PERFORM FROM howdah.queue AS q WHERE q.name = p_queue FOR NO KEY UPDATE SKIP LOCKED;
+            v_alone := FOUND;
+        END IF;
+        v_locked := '{}';
+        IF v_names IS NOT NULL THEN
+            SELECT array_agg(k.name) INTO v_locked
+            FROM (SELECT q.name FROM howdah.quota AS q
+                  WHERE q.name = ANY (v_names)
+                  ORDER BY q.name
+                  FOR NO KEY UPDATE SKIP LOCKED) AS k;
+        END IF;
+        IF v_alone OR v_locked <> '{}' THEN
+            -- Claims are not waited for, but a crash must not bring back a slot whose job runs on.
+            EXECUTE 'SET LOCAL synchronous_commit TO DEFAULT';
+        END IF;
+        -- In a later snapshot than the locks.
+        RETURN QUERY
+        WITH head AS MATERIALIZED (
+            SELECT l.place, l.line, coalesce(f.id, h.id) AS id, h.limits,
+                   h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
+                   CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
+                        THEN v_alone AND coalesce(f.is_next, true)
+                             AND NOT howdah.must_wait(h.policy, p_queue, l.line, h.state)
+                        ELSE true END AS may
+            FROM unnest(v_lines) WITH ORDINALITY AS l (line, place)
+            CROSS JOIN LATERAL (
+                SELECT j.id, j.state, j.limits, j.policy FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line = l.line
+                ORDER BY j.ready_xid, j.id
+                LIMIT 1) AS h
+            -- Whatever became claimable first: the one that was sent first is next.
+            LEFT JOIN LATERAL (
+                SELECT j.id, j.ready_xid IS NOT NULL AND j.priority = p_priority AS is_next
+                FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.line = l.line AND j.policy = 'key_strict_fifo'
+                ORDER BY j.id
+                LIMIT 1) AS f ON h.policy = 'key_strict_fifo'),
+        quota AS MATERIALIZED (
+            SELECT q.name, (q.settings ->> 'total')::int AS total,
+                   (q.settings ->> 'per_key')::int AS per_key, q.settings -> 'tiers' AS tiers,
+                   (q.settings ->> 'rate')::int AS rate, (q.settings ->> 'per')::float8 AS per,
+                   greatest(extract(epoch FROM q.blocked_until - howdah.now()), 0)::float8 AS blocked
+            FROM howdah.quota AS q
+            WHERE q.name = ANY (v_locked)),
+        -- What each line draws from. An entry whose quota is locked by another, or not known, lets
+        -- nothing by.
+        draw AS MATERIALIZED (
+            SELECT h.place, p.kind, p.name, p.key, p.most, q.blocked
+            FROM head AS h
+            CROSS JOIN LATERAL unnest(h.limits) AS e (entry)
+            LEFT JOIN quota AS q ON q.name = howdah.quota_of(e.entry)
+            CROSS JOIN LATERAL (VALUES
+                ('total', q.name, '', q.total),
+                ('key', q.name, howdah.key_of(e.entry),
+                 CASE WHEN howdah.key_of(e.entry) <> ''
+                      THEN coalesce((q.tiers ->> howdah.tier_of(e.entry))::int, q.per_key) END),
+                ('rate', q.name, howdah.key_of(e.entry), q.rate),
+                ('none', coalesce(q.name, ''), '',
+                 CASE WHEN q.name IS NULL OR q.blocked > 0 THEN 0 END)
+            ) AS p (kind, name, key, most)
+            WHERE p.most IS NOT NULL),
+        pool AS MATERIALIZED (
+            SELECT d.kind, d.name, d.key, d.most, d.blocked,
+                   d.most - CASE d.kind
+                       WHEN 'total' THEN (SELECT count(*) FROM howdah.slot AS s WHERE s.name = d.name)
+                       WHEN 'key' THEN (SELECT count(*) FROM howdah.slot AS s
+                                        WHERE s.name = d.name AND s.key = d.key)
+                       WHEN 'rate' THEN (SELECT coalesce(sum(b.jobs), 0) FROM howdah.begun AS b
+                                         WHERE b.name = d.name AND b.key = d.key
+                                           AND b.counts_until > howdah.now())
+                       ELSE 0 END AS free
+            FROM (SELECT DISTINCT r.kind, r.name, r.key, r.most, r.blocked FROM draw AS r) AS d),
+        asked AS MATERIALIZED (
+            SELECT h.place,
+                   CASE WHEN NOT h.may THEN 0
+                        WHEN f.free <= 0 THEN 0
+                        WHEN h.alone THEN 1
+                        -- Without a pool nothing but the share counts: least passes over null.
+                        ELSE least(ceil(p_limit::float8 / cardinality(v_lines)), f.free) END AS n
+            FROM head AS h
+            LEFT JOIN (
+                SELECT d.place, min(p.free) AS free
+                FROM draw AS d
+                JOIN pool AS p ON p.kind = d.kind AND p.name = d.name AND p.key = d.key
+                              AND p.most = d.most
+                GROUP BY d.place) AS f ON f.place = h.place),
+        share AS MATERIALIZED (
+            SELECT h.place, h.line, h.id, h.limits, h.alone,
+                   least(a.n, c.n, greatest(p_limit - coalesce(sum(a.n) OVER earlier, 0), 0))::bigint
+                       AS n
+            FROM head AS h
+            JOIN asked AS a ON a.place = h.place
+            LEFT JOIN (
+                SELECT x.place, min(greatest(x.free - x.taken, 0)) AS n
+                FROM (SELECT d.place, p.free,
+                             coalesce(sum(k.n) OVER (
+                                 PARTITION BY d.kind, d.name, d.key ORDER BY d.place
+                                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS taken
+                      FROM draw AS d
+                      JOIN asked AS k ON k.place = d.place
+                      JOIN pool AS p ON p.kind = d.kind AND p.name = d.name AND p.key = d.key
+                                    AND p.most = d.most) AS x
+                GROUP BY x.place) AS c ON c.place = h.place
+            WINDOW earlier AS (ORDER BY h.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
+        taken AS MATERIALIZED (
+            SELECT c.t
+            FROM share AS s
+            CROSS JOIN LATERAL (
+                SELECT j.ctid AS t
+                FROM howdah.job AS j
+                WHERE j.queue = p_queue AND j.priority = p_priority
+                  AND j.ready_xid IS NOT NULL AND j.line = s.line
+                  -- What was counted is what is taken, also where somebody wrote rows by hand.
+                  AND j.limits IS NOT DISTINCT FROM s.limits
+                ORDER BY j.ready_xid, j.id
+                LIMIT s.n
+                FOR UPDATE SKIP LOCKED) AS c
+            WHERE s.n > 0 AND NOT s.alone
+            UNION ALL
+            SELECT c.t
+            FROM share AS s
+            CROSS JOIN LATERAL (
+                SELECT j.ctid AS t
+                FROM howdah.job AS j
+                WHERE j.id = s.id AND j.ready_xid IS NOT NULL
+                FOR UPDATE SKIP LOCKED) AS c
+            WHERE s.n > 0 AND s.alone),
+        claimed AS (
+            UPDATE howdah.job AS j
+            SET state      = 'active',
+                ready_xid  = NULL,
+                attempt    = j.attempt + 1,
+                fence      = greatest(j.fence + 1, v_now),
+                worker_id  = p_worker,
+                started_at = howdah.now(),
+                expire_at  = howdah.now() + CASE WHEN j.expire_in IS NOT NULL
+                                                 THEN least(j.expire_in, interval '100 years') END
+            WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
+            RETURNING j.*),
+        slots AS (
+            INSERT INTO howdah.slot (job_id, name, key)
+            SELECT DISTINCT c.id, q.name, howdah.key_of(e.entry)
+            FROM claimed AS c
+            CROSS JOIN LATERAL unnest(c.limits) AS e (entry)
+            JOIN quota AS q ON q.name = howdah.quota_of(e.entry)
+            ON CONFLICT DO NOTHING),
+        begun AS (
+            INSERT INTO howdah.begun AS b (name, key, counts_until, jobs)
+            SELECT n.name, n.key,
+                   to_timestamp(ceil((extract(epoch FROM howdah.now())::float8 + n.per) / (n.per / 64))
+                                * (n.per / 64)),
+                   n.jobs
+            FROM (SELECT q.name, howdah.key_of(e.entry) AS key, q.per, count(*) AS jobs
+                  FROM claimed AS c
+                  CROSS JOIN LATERAL unnest(c.limits) AS e (entry)
+                  JOIN quota AS q ON q.name = howdah.quota_of(e.entry)
+                  WHERE q.rate IS NOT NULL
+                  GROUP BY 1, 2, 3) AS n
+            ON CONFLICT (name, key, counts_until) DO UPDATE SET jobs = b.jobs + EXCLUDED.jobs)
+        SELECT NULL::text, NULL::bigint,
+               (SELECT count(*) FROM share AS s WHERE s.n < 1)::int + v_round - 1,
+               NULL::smallint, p_queue, 'line', p_priority, NULL::text, NULL::text, NULL::text,
+               (SELECT min(CASE p.kind
+                           WHEN 'none' THEN nullif(p.blocked, 0)
+                           ELSE (SELECT extract(epoch FROM min(b.counts_until) - howdah.now())::float8
+                                 FROM howdah.begun AS b
+                                 WHERE b.name = p.name AND b.key = p.key
+                                   AND b.counts_until > howdah.now()) END)
+                FROM pool AS p
+                WHERE p.free <= 0 AND p.kind IN ('rate', 'none')),
+               NULL::text,
+               -- Those that had to stay behind for want of room are first next time.
+               CASE WHEN (SELECT sum(s.n) FROM share AS s) >= p_limit
+                    THEN (SELECT s.line FROM share AS s WHERE s.n > 0 ORDER BY s.place DESC LIMIT 1)
+                    ELSE v_lines[cardinality(v_lines)] END
+        -- Once, by the last round.
+        WHERE v_round = 10 OR cardinality(v_lines) < v_most OR EXISTS (SELECT FROM claimed AS c)
+        UNION ALL
+        SELECT c.id::text, c.fence, c.attempt, c.crash_count, c.queue, c.task, c.priority,
+               c.args::text, c.key, c.tags::text, extract(epoch FROM c.expire_in)::float8,
+               c.retry::text, NULL::text
+        FROM claimed AS c;
+        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        v_after := v_lines[cardinality(v_lines)];
+        EXIT WHEN v_rows > 1 OR cardinality(v_lines) < v_most;
+    END LOOP;
+END
+$$;
