@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from howdah._db.bulk import BulkProgress, BulkReport
     from howdah._db.fleet import WorkerRecord
-    from howdah._db.record import JobRecord
+    from howdah._db.record import JobPage, JobRecord
     from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
+    from howdah._model.filter import JobFilter
     from howdah._model.histogram import Histogram
     from howdah._model.limits import Limit, Rate
     from howdah._model.outcome import Cancel, Snooze, Suspend
@@ -27,6 +29,8 @@ else:
     # A name is imported when it is first used: the command line starts in a fraction of the
     # time that the whole library takes.
     _HOMES = {
+        "BulkProgress": "howdah._db.bulk",
+        "BulkReport": "howdah._db.bulk",
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
         "Debounce": "howdah._model.window",
@@ -34,6 +38,8 @@ else:
         "Howdah": "howdah.client",
         "HowdahError": "howdah.errors",
         "Job": "howdah.job",
+        "JobFilter": "howdah._model.filter",
+        "JobPage": "howdah._db.record",
         "JobRecord": "howdah._db.record",
         "JobState": "howdah._model.states",
         "QueueStats": "howdah._db.sample",
@@ -62,6 +68,8 @@ else:
 
 
 __all__ = [
+    "BulkProgress",
+    "BulkReport",
     "Cancel",
     "Context",
     "Debounce",
@@ -69,6 +77,8 @@ __all__ = [
     "Howdah",
     "HowdahError",
     "Job",
+    "JobFilter",
+    "JobPage",
     "JobRecord",
     "JobState",
     "Limit",

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import Awaitable
-from datetime import timedelta
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from howdah._db import bulk
 from howdah._db import job as queries
+from howdah._db.bulk import BulkReport, Tell
 from howdah._db.job import Ending
 from howdah._db.query import Query
-from howdah._db.record import JobRecord, Page
+from howdah._db.record import JobPage, JobRecord
+from howdah._db.steps import walk_async
+from howdah._model.filter import JobFilter, Order
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
-from howdah.errors import (
-    JobCancelledError,
-    JobExpiredError,
-    JobFailedError,
-    JobNotFoundError,
-    ResultTimeoutError,
-)
+from howdah.errors import JobNotFoundError
+from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 
 R = TypeVar("R")
-
-# How often a waiter looks: at once, then ever more seldom.
-FIRST_LOOK = 0.005
-LONGEST_PAUSE = 0.25
 
 
 class Runs(Protocol):
@@ -99,6 +92,10 @@ class Job(Generic[R]):
         """Make the suspended job claimable, as `app.jobs.resume`."""
         return await self._jobs.resume(self.id)
 
+    async def delete(self) -> JobState:
+        """Forget the job, as `app.jobs.delete`."""
+        return await self._jobs.delete(self.id)
+
 
 class Jobs:
     """What can be asked of any job, by its id: `app.jobs`."""
@@ -118,26 +115,59 @@ class Jobs:
     async def find(
         self,
         *,
-        state: JobState | tuple[JobState, ...] = (),
+        state: JobState | str | Sequence[JobState | str] = (),
         queue: str | None = None,
         task: str | None = None,
         key: str | None = None,
-        before: UUID | None = None,
+        tags: str | Sequence[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        finished_after: datetime | None = None,
+        finished_before: datetime | None = None,
+        args: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        order: Order = "newest",
+        after: UUID | None = None,
         limit: int = 50,
-    ) -> list[JobRecord]:
-        """List jobs that fit all that is given, the newest first.
+    ) -> JobPage:
+        """List jobs that fit all that is given, a page at a time; `JobFilter` tells what fits.
 
         Args:
-            state: One state, or any of several.
-            queue: Only of this queue.
-            task: Only of this task.
-            key: Only with this key.
-            before: Only jobs older than this one: the last of the page before.
+            state, queue, task, key, tags: What the job is.
+            created_after, created_before, finished_after, finished_before: When it was what.
+            args: What its arguments contain.
+            error: What one of its errors says.
+            order: The newest first, or the oldest: by id, which orders by the time of sending.
+            after: Go on from here: `next` of the page before.
             limit: At most so many.
+
+        Raises:
+            UsageError: Something is given that no job can be.
         """
-        page = page_of(state, queue, task, key, before, limit)
-        records: list[JobRecord] = await self._run(queries.find(page))
-        return records
+        wanted = JobFilter(
+            state, queue, task, key, tags, created_after, created_before, finished_after,
+            finished_before, args, error,
+        )  # fmt: skip
+        return await self.page(wanted, order=order, after=after, limit=limit)
+
+    async def page(
+        self,
+        wanted: JobFilter,
+        /,
+        *,
+        order: Order = "newest",
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> JobPage:
+        """List jobs that fit a filter, as `find`."""
+        query = queries.find(wanted, order=order, after=after, limit=limit)
+        page: JobPage = await self._run(query)
+        return page
+
+    async def count(self, wanted: JobFilter, /) -> int:
+        """Count the jobs that fit."""
+        number: int = await self._run(bulk.count(wanted))
+        return number
 
     async def cancel(
         self, job_id: UUID, *, reason: str | None = None, conn: Any = None
@@ -180,6 +210,78 @@ class Jobs:
         """
         return JobState(await self._run(queries.resume(job_id), conn=conn))
 
+    async def delete(self, job_id: UUID, *, conn: Any = None) -> JobState:
+        """Forget a job that is not running, with what its handler logged.
+
+        Args:
+            job_id: The id that `send` answered with.
+            conn: Delete in the transaction that is open there.
+
+        Returns:
+            The state that it was in.
+
+        Raises:
+            JobNotFoundError: There is no such job, not even in the archive.
+            IllegalTransitionError: It is active: cancel it first.
+        """
+        return JobState(await self._run(queries.delete(job_id), conn=conn))
+
+    async def cancel_many(
+        self,
+        jobs: Iterable[UUID] | JobFilter,
+        /,
+        *,
+        reason: str | None = None,
+        progress: Tell | None = None,
+    ) -> BulkReport:
+        """Cancel these jobs, or all that fit: in batches, each a transaction of its own.
+
+        Of a filter without states it takes all that are not over. A job that fits and moves on
+        meanwhile is left out. After an interruption, call it again: it goes on with the rest.
+
+        Args:
+            jobs: Their ids, or a filter.
+            reason: Kept with the jobs.
+            progress: Called after each batch with how far it is.
+
+        Returns:
+            How many are in which state now, and which were refused and why.
+
+        Raises:
+            UsageError: The filter names a state in which no job can be cancelled.
+        """
+        return await self._act(bulk.cancel(reason=reason), jobs, progress)
+
+    async def retry_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Run these jobs again, or all that fit, as `cancel_many` goes through them.
+
+        Of a filter without states it takes what failed or expired.
+        """
+        return await self._act(bulk.RETRY, jobs, progress)
+
+    async def resume_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Make these suspended jobs claimable, or all that fit, as `cancel_many`."""
+        return await self._act(bulk.RESUME, jobs, progress)
+
+    async def delete_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Forget these jobs, or all that fit and are not running, as `cancel_many`.
+
+        Returns:
+            How many were in which state, and which were refused and why.
+        """
+        return await self._act(bulk.DELETE, jobs, progress)
+
+    async def _act(
+        self, verb: bulk.Verb, jobs: Iterable[UUID] | JobFilter, progress: Tell | None
+    ) -> BulkReport:
+        return await walk_async(bulk.act(verb, jobs, progress=progress), self._run)
+
     async def counts(self) -> list[tuple[str, JobState, int]]:
         """Count all jobs, live and archived: queue, state, count. Reads every job."""
         rows = await self._run(queries.count())
@@ -210,60 +312,3 @@ def found(job_id: UUID, answer: Any) -> Any:
             job_id=job_id,
         )
     return answer
-
-
-def page_of(
-    state: JobState | tuple[JobState, ...],
-    queue: str | None,
-    task: str | None,
-    key: str | None,
-    before: UUID | None,
-    limit: int,
-) -> Page:
-    """A page as `find` describes it."""
-    states = (state,) if isinstance(state, str) else tuple(state)
-    return Page(tuple(JobState(one) for one in states), queue, task, key, before, limit)
-
-
-def deadline_of(timeout: timedelta | float | None) -> float | None:
-    """When a wait that begins now ends, on the monotonic clock."""
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    return None if seconds is None else time.monotonic() + seconds
-
-
-def next_pause(job_id: UUID, ending: Ending, pause: float, end: float | None) -> float:
-    """How long to wait before the next look.
-
-    Raises:
-        ResultTimeoutError: The time is over.
-    """
-    left = None if end is None else end - time.monotonic()
-    if left is not None and left <= 0:
-        raise ResultTimeoutError(
-            f"job {job_id} is still {ending.state}: it goes on, ask again later", job_id=job_id
-        )
-    pause = min(pause * 1.5, LONGEST_PAUSE)
-    return pause if left is None else min(pause, left)
-
-
-def read_result(job_id: UUID, ending: Ending, signature: Signature | None) -> Any:
-    """What a finished job's handler returned, or the error that says why there is nothing."""
-    match JobState(ending.state):
-        case JobState.COMPLETED if signature is not None:
-            return signature.decode_result(ending.result)
-        case JobState.COMPLETED:
-            return None if ending.result is None else json.loads(ending.result)
-        case JobState.EXPIRED:
-            raise JobExpiredError(f"job {job_id} expired: it ran out of time", job_id=job_id)
-        case JobState.CANCELLED:
-            error = json.loads(ending.error) if ending.error else {}
-            said = error.get("message") if error.get("type") == "Cancel" else None
-            why = f": {ending.reason or said}" if ending.reason or said else ""
-            raise JobCancelledError(f"job {job_id} was cancelled{why}", job_id=job_id)
-        case _:
-            error = json.loads(ending.error) if ending.error else {}
-            raise JobFailedError(
-                f"job {job_id} failed with {error.get('type')}: {error.get('message')}",
-                job_id=job_id,
-                error=error,
-            )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, overload
 from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
-from howdah._db import adapt, migrate
+from howdah._db import adapt, bulk, migrate
 from howdah._db import job as queries
+from howdah._db.bulk import BulkReport, Tell
 from howdah._db.job import Ending, Receipt
 from howdah._db.pool import Pool
 from howdah._db.query import Query
-from howdah._db.record import JobRecord
+from howdah._db.record import JobPage, JobRecord
+from howdah._db.steps import walk
+from howdah._model.filter import JobFilter, Order
 from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
-from howdah.job import FIRST_LOOK, deadline_of, found, next_pause, page_of, read_result
+from howdah.job import found
 from howdah.order import BulkOrder, Call, Positional
+from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 from howdah.schedules import SyncSchedules
 from howdah.stats import SyncStats
 from howdah.task import Sender
@@ -80,6 +84,10 @@ class SyncJob(Generic[R]):
         """Make the suspended job claimable. As `Job.resume`."""
         return self._jobs.resume(self.id)
 
+    def delete(self) -> JobState:
+        """Forget the job. As `Job.delete`."""
+        return self._jobs.delete(self.id)
+
 
 class SyncJobs:
     """What can be asked of any job, by its id: `app.sync.jobs`. As `Jobs`."""
@@ -95,17 +103,46 @@ class SyncJobs:
     def find(
         self,
         *,
-        state: JobState | tuple[JobState, ...] = (),
+        state: JobState | str | Sequence[JobState | str] = (),
         queue: str | None = None,
         task: str | None = None,
         key: str | None = None,
-        before: UUID | None = None,
+        tags: str | Sequence[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        finished_after: datetime | None = None,
+        finished_before: datetime | None = None,
+        args: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        order: Order = "newest",
+        after: UUID | None = None,
         limit: int = 50,
-    ) -> list[JobRecord]:
-        """List jobs, the newest first. As `Jobs.find`."""
-        page = page_of(state, queue, task, key, before, limit)
-        records: list[JobRecord] = self._run(queries.find(page))
-        return records
+    ) -> JobPage:
+        """List jobs that fit all that is given. As `Jobs.find`."""
+        wanted = JobFilter(
+            state, queue, task, key, tags, created_after, created_before, finished_after,
+            finished_before, args, error,
+        )  # fmt: skip
+        return self.page(wanted, order=order, after=after, limit=limit)
+
+    def page(
+        self,
+        wanted: JobFilter,
+        /,
+        *,
+        order: Order = "newest",
+        after: UUID | None = None,
+        limit: int = 50,
+    ) -> JobPage:
+        """List jobs that fit a filter. As `Jobs.page`."""
+        query = queries.find(wanted, order=order, after=after, limit=limit)
+        page: JobPage = self._run(query)
+        return page
+
+    def count(self, wanted: JobFilter, /) -> int:
+        """Count the jobs that fit. As `Jobs.count`."""
+        number: int = self._run(bulk.count(wanted))
+        return number
 
     def cancel(self, job_id: UUID, *, reason: str | None = None, conn: Any = None) -> JobState:
         """Cancel a job that has not finished. As `Jobs.cancel`."""
@@ -118,6 +155,44 @@ class SyncJobs:
     def resume(self, job_id: UUID, *, conn: Any = None) -> JobState:
         """Make a suspended job claimable. As `Jobs.resume`."""
         return JobState(self._run(queries.resume(job_id), conn=conn))
+
+    def delete(self, job_id: UUID, *, conn: Any = None) -> JobState:
+        """Forget a job that is not running. As `Jobs.delete`."""
+        return JobState(self._run(queries.delete(job_id), conn=conn))
+
+    def cancel_many(
+        self,
+        jobs: Iterable[UUID] | JobFilter,
+        /,
+        *,
+        reason: str | None = None,
+        progress: Tell | None = None,
+    ) -> BulkReport:
+        """Cancel these jobs, or all that fit. As `Jobs.cancel_many`."""
+        return self._act(bulk.cancel(reason=reason), jobs, progress)
+
+    def retry_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Run these jobs again, or all that fit. As `Jobs.retry_many`."""
+        return self._act(bulk.RETRY, jobs, progress)
+
+    def resume_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Make these suspended jobs claimable, or all that fit. As `Jobs.resume_many`."""
+        return self._act(bulk.RESUME, jobs, progress)
+
+    def delete_many(
+        self, jobs: Iterable[UUID] | JobFilter, /, *, progress: Tell | None = None
+    ) -> BulkReport:
+        """Forget these jobs, or all that fit and are not running. As `Jobs.delete_many`."""
+        return self._act(bulk.DELETE, jobs, progress)
+
+    def _act(
+        self, verb: bulk.Verb, jobs: Iterable[UUID] | JobFilter, progress: Tell | None
+    ) -> BulkReport:
+        return walk(bulk.act(verb, jobs, progress=progress), self._run)
 
     def counts(self) -> list[tuple[str, JobState, int]]:
         """Count all jobs: queue, state, count. As `Jobs.counts`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from howdah._model.states import FINAL, LIVE, TRANSITIONS, JobState
+from howdah._model.states import FINAL, GONE, LIVE, TRANSITIONS, JobState
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 BEGIN = "<!-- drawn from src/howdah/_model/states.py by scripts/docs-states -->"
@@ -29,9 +29,9 @@ def _diagram() -> Iterator[str]:
     yield "stateDiagram-v2"
     yield "    [*] --> created: send"
     steps = [
-        (start, end, verb)
+        (start, end or "[*]", verb)
         for start in JobState
-        for end in JobState
+        for end in (*JobState, GONE)
         for verb, row in TRANSITIONS.items()
         if end in row.get(start, ())
     ]
@@ -49,7 +49,10 @@ def _grid() -> Iterator[str]:
     yield f"| | {' | '.join(states)} |"
     yield "|---" * (len(states) + 1) + "|"
     for verb, row in TRANSITIONS.items():
-        cells = [" or ".join(to for to in JobState if to in row.get(state, ())) for state in states]
+        cells = [
+            " or ".join(to or "gone" for to in (*JobState, GONE) if to in row.get(state, ()))
+            for state in states
+        ]
         yield f"| **{verb}** | {' | '.join(cells)} |"
 
 

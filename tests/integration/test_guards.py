@@ -19,6 +19,7 @@ from tests.integration.promises import (
     claiming,
     ending,
     housekeeping,
+    managing,
     scheduling,
     sending,
     waking,
@@ -35,7 +36,7 @@ def promises_of(module: ModuleType) -> Iterator[Promise]:
             yield value
 
 
-MODULES = (sending, claiming, ending, housekeeping, waking, scheduling, watching, windows)
+MODULES = (sending, claiming, ending, managing, housekeeping, waking, scheduling, watching, windows)
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 
@@ -52,7 +53,17 @@ def schema(database_url: str) -> Iterator[str]:
 def stage(database_url: str, schema: str) -> Iterator[Stage]:
     made = Stage(database_url, schema)
     made.clock.advance(0)
-    for table in ("job", "archive", "worker", "lane", "schedule", "tick", "throttle", "sample"):
+    for table in (
+        "job",
+        "archive",
+        "log",
+        "worker",
+        "lane",
+        "schedule",
+        "tick",
+        "throttle",
+        "sample",
+    ):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made
     made.close()

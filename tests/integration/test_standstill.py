@@ -142,10 +142,10 @@ async def test_a_job_with_a_time_limit_that_waited_behind_slow_ones_runs_once(ap
     await limited.send_many([(n,) for n in range(20)])
     async with working(app, settings):
         await until(lambda: len(runs) >= 20)
-        found = await app.jobs.find(task="limited", limit=50)
+        found = await app.jobs.find(task="limited")
         while not all(job.state.is_final for job in found):
             await asyncio.sleep(0.02)
-            found = await app.jobs.find(task="limited", limit=50)
+            found = await app.jobs.find(task="limited")
 
     assert list(range(20)) == sorted(runs)
     assert {JobState.COMPLETED} == {job.state for job in found}

@@ -130,6 +130,7 @@ WAYS: dict[str, list[Way]] = {
     "cancel": [Way(asked(jobs.cancel))],
     "resume": [Way(asked(jobs.resume)), Way(asked(jobs.resume), delay=HOUR)],
     "retry": [Way(asked(jobs.retry)), Way(asked(jobs.retry), delay=HOUR)],
+    "delete": [Way(asked(jobs.delete)), Way(asked(jobs.delete), delay=HOUR)],
     "promote": [Way(promoted(within=None), delay=HOUR), Way(promoted(within=60), delay=HOUR)],
     "expire": [
         Way(expired, options={"expire_in": HOUR, "retry": Retry(limit=1)}),
@@ -208,7 +209,7 @@ def test_a_verb_leads_exactly_where_the_table_says(
 
 
 @pytest.mark.parametrize("state", JobState)
-@pytest.mark.parametrize("verb", ["cancel", "resume", "retry"])
+@pytest.mark.parametrize("verb", ["cancel", "resume", "retry", "delete"])
 def test_whoever_asks_for_what_a_state_forbids_is_told_the_verb_and_the_state(
     desk: Desk, clock: Clock, verb: str, state: JobState
 ) -> None:
@@ -271,7 +272,7 @@ def test_a_job_that_was_asked_to_stop_is_cancelled_by_whatever_gives_it_back(
     assert (JobState.CANCELLED, "not wanted") == (row["state"], row["cancel_reason"])
 
 
-@pytest.mark.parametrize("verb", [jobs.cancel, jobs.retry, jobs.resume])
+@pytest.mark.parametrize("verb", [jobs.cancel, jobs.retry, jobs.resume, jobs.delete])
 def test_a_job_that_never_was_is_not_found(desk: Desk, verb: Callable[[UUID], Query[str]]) -> None:
     with pytest.raises(JobNotFoundError) as caught:
         desk.run(verb(missing := uuid4()))

@@ -1,69 +1,235 @@
-"""What is said to many jobs at once, by whoever cleans up: each verb as a query.
+"""What is said to many jobs at once: in bounded batches, each a transaction of its own.
 
-A batch is one transaction, all or none. Whoever runs it goes through the jobs by id, so that a
-batch that cannot be carried out is never met twice.
+Whoever goes through a filter goes by id, so that what a batch leaves is never met twice. A batch is
+all or none; where one job spoils it, each is asked for alone, and that one is named in the report.
+After an interruption the same call goes on with the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID
 
+from howdah._db import job as queries
 from howdah._db import wire
 from howdah._db.query import Query, Row
-from howdah._model.states import LIVE, JobState
+from howdah._db.steps import Steps
+from howdah._model.filter import JobFilter
+from howdah._model.states import TRANSITIONS, JobState, allows
+from howdah.errors import DatabaseError, JobError, UsageError
+
+BATCH = 200
+_DEADLOCK = "40P01"
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which jobs: those that fit everything given."""
+class BulkProgress:
+    """How far a call is that goes through many jobs.
 
-    states: tuple[JobState, ...] = ()
-    queue: str | None = None
-    task: str | None = None
-    key: str | None = None
+    Attributes:
+        seen: So many were dealt with, one way or the other.
+        total: So many were there when the call began.
+    """
+
+    seen: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReport:
+    """What became of the jobs of a call.
+
+    Attributes:
+        states: How many are in which state now; of deleted ones, in which state they were.
+        refused: Why each other job was refused, by its id.
+    """
+
+    states: Counter[JobState] = field(default_factory=Counter)
+    refused: dict[UUID, JobError] = field(default_factory=dict)
 
     @property
-    def is_live(self) -> bool:
-        """Whether only live jobs can fit."""
-        return bool(self.states) and LIVE.issuperset(self.states)
-
-    def params(self) -> dict[str, Any]:
-        """As parameters of a statement."""
-        return {
-            "state": ",".join(self.states) or None,
-            "queue": self.queue,
-            "task": self.task,
-            "key": self.key,
-        }
+    def done(self) -> int:
+        """How many jobs the call was carried out on."""
+        return self.states.total()
 
 
-def count(wanted: Filter) -> Query[int]:
+Tell = Callable[[BulkProgress], object]
+Jobs = Iterable[UUID] | JobFilter
+Each = Callable[[Sequence[UUID], Iterable[JobState]], Query[dict[UUID, JobState]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb that can be said of many jobs.
+
+    Attributes:
+        name: As in the table of transitions.
+        one: Says it of one job.
+        each: Says it of those of several that are in one of the given states.
+        usual: The states that are meant where a filter names none.
+    """
+
+    name: str
+    one: Callable[[UUID], Query[str]]
+    each: Each
+    usual: tuple[JobState, ...]
+
+    def filter(self, wanted: JobFilter) -> JobFilter:
+        """The filter with the states that the verb is said of.
+
+        Raises:
+            UsageError: It names a state in which the verb cannot be said.
+        """
+        for state in wanted.states:
+            if not allows(self.name, state):
+                fitting = ", ".join(TRANSITIONS[self.name])
+                raise UsageError(
+                    f"cannot {self.name} jobs that are {state}: choose among {fitting}"
+                )
+        return replace(wanted, state=wanted.states or self.usual)
+
+
+def cancel(*, reason: str | None = None) -> Verb:
+    """Cancel, or ask to stop, whatever is not over."""
+    return Verb(
+        "cancel",
+        partial(queries.cancel, reason=reason),
+        partial(_each, "job/cancel_each", reason=reason),
+        tuple(TRANSITIONS["cancel"]),
+    )
+
+
+# What a person who says "again" or "on" means when they name no state.
+RETRY = Verb(
+    "retry",
+    queries.retry,
+    lambda ids, states: _each("job/retry_each", ids, states),
+    (JobState.FAILED, JobState.EXPIRED),
+)
+RESUME = Verb(
+    "resume",
+    queries.resume,
+    lambda ids, states: _each("job/resume_each", ids, states),
+    tuple(TRANSITIONS["resume"]),
+)
+DELETE = Verb(
+    "delete",
+    queries.delete,
+    lambda ids, states: _each("job/delete_each", ids, states),
+    tuple(TRANSITIONS["delete"]),
+)
+
+
+def count(wanted: JobFilter) -> Query[int]:
     """How many jobs fit."""
-    statement = "job/count_live" if wanted.is_live else "job/count_found"
-    return Query(statement, wanted.params(), lambda rows: int(rows[0][0]))
+    return Query("job/count_found", {"filter": wanted.to_json()}, lambda rows: int(rows[0][0]))
 
 
-def find_ids(wanted: Filter, *, before: UUID | None, limit: int) -> Query[list[UUID]]:
+def find_ids(wanted: JobFilter, *, after: UUID | None, limit: int) -> Query[list[UUID]]:
     """The next jobs that fit, the newest first."""
-    params = {**wanted.params(), "before": None if before is None else str(before), "limit": limit}
-    statement = "job/find_live_ids" if wanted.is_live else "job/find_ids"
-    return Query(statement, params, lambda rows: [UUID(row[0]) for row in rows])
+    params = {
+        "filter": wanted.to_json(),
+        "after": None if after is None else str(after),
+        "limit": limit,
+    }
+    return Query("job/find_ids", params, lambda rows: [UUID(row[0]) for row in rows])
 
 
-def cancel(
-    ids: Sequence[UUID], *, states: Iterable[JobState], reason: str | None
+def act(verb: Verb, jobs: Jobs, *, progress: Tell | None = None) -> Steps[BulkReport]:
+    """Say a verb of many jobs: of these, or of all that fit.
+
+    A job that fits and moves on meanwhile is left out, and one that is sent meanwhile may or may
+    not be among them. A job that is named by its id is refused where the verb does not fit it.
+
+    Args:
+        verb: What to say.
+        jobs: Ids, or a filter.
+        progress: Told after each batch how far it is.
+
+    Raises:
+        UsageError: The filter names a state in which the verb cannot be said, or what was given
+            are not ids.
+    """
+    report = BulkReport()
+    if isinstance(jobs, JobFilter):
+        yield from _on_all(verb, verb.filter(jobs), report, progress)
+    else:
+        yield from _on_these(verb, _ids_of(verb, jobs), report, progress)
+    return report
+
+
+def _on_all(
+    verb: Verb, wanted: JobFilter, report: BulkReport, progress: Tell | None
+) -> Steps[None]:
+    total = 0 if progress is None else (yield count(wanted))
+    seen = 0
+    after: UUID | None = None
+    while ids := (yield find_ids(wanted, after=after, limit=BATCH)):
+        after = ids[-1]
+        yield from _batch(verb, ids, wanted.states, report)
+        seen += len(ids)
+        if progress is not None:
+            progress(BulkProgress(seen, max(total, seen)))
+
+
+def _on_these(
+    verb: Verb, ids: Sequence[UUID], report: BulkReport, progress: Tell | None
+) -> Steps[None]:
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        answered = yield from _batch(verb, batch, TRANSITIONS[verb.name], report)
+        for job_id in batch:
+            if job_id not in answered and job_id not in report.refused:
+                # It was not in a state that fits. Asked alone, the database says why.
+                yield from _alone(verb, job_id, report)
+        if progress is not None:
+            progress(BulkProgress(start + len(batch), len(ids)))
+
+
+def _batch(
+    verb: Verb, ids: Sequence[UUID], states: Iterable[JobState], report: BulkReport
+) -> Steps[frozenset[UUID]]:
+    """Say a verb of a batch; where one job spoils it, of each alone. Returns who answered."""
+    try:
+        answers: Mapping[UUID, JobState] = yield verb.each(ids, states)
+    except JobError as error:
+        if len(ids) == 1:
+            report.refused[ids[0]] = error
+            return frozenset()
+    except DatabaseError as error:
+        # Workers finish in an order of their own, and one of us had to give way.
+        if error.sqlstate != _DEADLOCK or len(ids) == 1:
+            raise
+    else:
+        report.states.update(answers.values())
+        return frozenset(answers)
+    answered: set[UUID] = set()
+    for job_id in ids:
+        answered |= yield from _batch(verb, [job_id], states, report)
+    return frozenset(answered)
+
+
+def _alone(verb: Verb, job_id: UUID, report: BulkReport) -> Steps[None]:
+    try:
+        report.states[JobState((yield verb.one(job_id)))] += 1
+    except JobError as error:
+        report.refused[job_id] = error
+
+
+def _ids_of(verb: Verb, jobs: Iterable[UUID]) -> list[UUID]:
+    ids = [] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
+    if isinstance(jobs, str) or not all(isinstance(one, UUID) for one in ids):
+        raise UsageError(f"cannot {verb.name} {jobs!r}: give ids, each a UUID, or a JobFilter")
+    return ids
+
+
+def _each(
+    statement: str, ids: Sequence[UUID], states: Iterable[JobState], **more: str | None
 ) -> Query[dict[UUID, JobState]]:
-    """Cancel those that are in one of these states, or ask them to stop. Answers with states."""
-    params = {"ids": wire.array(ids), "states": ",".join(states), "reason": reason}
-    return Query("job/cancel_each", params, _states)
-
-
-def retry(ids: Sequence[UUID]) -> Query[dict[UUID, JobState]]:
-    """Run finished jobs again. Answers with their states."""
-    return Query("job/retry_each", {"ids": wire.array(ids)}, _states)
+    return Query(statement, {"ids": wire.array(ids), "states": ",".join(states), **more}, _states)
 
 
 def _states(rows: Sequence[Row]) -> dict[UUID, JobState]:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from howdah._db import wire
 from howdah._db.query import Query, Row
-from howdah._db.record import JobRecord, Page
+from howdah._db.record import JobPage, JobRecord
+from howdah._model.filter import JobFilter, Order
 from howdah._model.outcome import Outcome, Verdict
 
 
@@ -130,9 +131,20 @@ def get(job_id: UUID) -> Query[JobRecord | None]:
     return Query("job/get", {"id": str(job_id)}, _one_record)
 
 
-def find(page: Page) -> Query[list[JobRecord]]:
-    """Jobs, the newest first."""
-    return Query("job/list", page.params(), _records)
+def find(
+    wanted: JobFilter, *, order: Order = "newest", after: UUID | None = None, limit: int = 50
+) -> Query[JobPage]:
+    """Jobs that fit, one page."""
+    return Query(
+        "job/list",
+        {
+            "filter": wanted.to_json(),
+            "after": None if after is None else str(after),
+            "newest": order == "newest",
+            "limit": limit + 1,
+        },
+        lambda rows: JobPage.read(rows, limit=limit),
+    )
 
 
 def result(job_id: UUID) -> Query[Ending | None]:
@@ -167,6 +179,11 @@ def update_key(task: str, key: str, changes: str) -> Query[list[UUID]]:
         {"task": task, "key": key, "changes": changes},
         lambda rows: [UUID(row[0]) for row in rows],
     )
+
+
+def delete(job_id: UUID) -> Query[str]:
+    """Forget a job that is not running. Answers with the state that it was in."""
+    return Query("job/delete", {"id": str(job_id)}, _scalar)
 
 
 def complete(job_id: str, fence: int, result: str | None) -> Query[bool]:
@@ -333,10 +350,6 @@ def _applied(rows: Sequence[Row]) -> Applied:
 
 def _one_record(rows: Sequence[Row]) -> JobRecord | None:
     return JobRecord.read(rows[0]) if rows else None
-
-
-def _records(rows: Sequence[Row]) -> list[JobRecord]:
-    return [JobRecord.read(row) for row in rows]
 
 
 def _ending(rows: Sequence[Row]) -> Ending | None:

@@ -1,12 +1,12 @@
-"""A job as it stands in the database, and the pages of a list of them."""
+"""A job as it stands in the database, and a page of a list of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from howdah._db.query import Row
@@ -25,6 +25,14 @@ class JobRecord:
         result: What the handler returned, as a JSON value.
         errors: One entry for each attempt that went wrong, the oldest first.
         ready: Whether a worker may claim it now.
+        deadline: When it is too late to begin.
+        held: Why nobody may claim it although its time has come: `task` is paused, or `flow`.
+        line: Jobs of one line of a queue are claimed in order.
+        limits: What it takes a slot of while it runs, each as `limit` or `limit:key`.
+        policy: The policy of its queue when it was sent, unless that was the standard one.
+        flow_id: The flow that it is part of.
+        dead_letter: The queue that gets a copy when it fails.
+        source: Of such a copy: the id, queue and task of the job that failed.
     """
 
     id: UUID
@@ -52,6 +60,14 @@ class JobRecord:
     errors: tuple[Mapping[str, Any], ...]
     result: Any
     ready: bool
+    deadline: datetime | None
+    held: str | None
+    line: str | None
+    limits: tuple[str, ...]
+    policy: str | None
+    flow_id: UUID | None
+    dead_letter: str | None
+    source: Mapping[str, Any] | None
 
     @classmethod
     def read(cls, row: Row) -> JobRecord:
@@ -84,34 +100,45 @@ class JobRecord:
             errors=tuple(_json(row[22]) or ()),
             result=_json(row[23]),
             ready=row[24],
+            deadline=moment(row[25]),
+            held=row[26],
+            line=row[27],
+            limits=tuple(_json(row[28]) or ()),
+            policy=row[29],
+            flow_id=None if row[30] is None else UUID(row[30]),
+            dead_letter=row[31],
+            source=_json(row[32]),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Which jobs to list: those that fit everything given, the newest first.
+class JobPage(Sequence[JobRecord]):
+    """Some of the jobs that were asked for: a sequence of `JobRecord`.
 
     Attributes:
-        before: Only jobs older than this one: the last of the page before.
+        next: Where the next page begins, for `find(after=...)`; None when this is the last. It
+            names a job and not a number, so nothing is shown twice or left out when jobs come
+            and go meanwhile.
     """
 
-    states: tuple[JobState, ...] = ()
-    queue: str | None = None
-    task: str | None = None
-    key: str | None = None
-    before: UUID | None = None
-    limit: int = 50
+    jobs: tuple[JobRecord, ...]
+    next: UUID | None = None
 
-    def params(self) -> Mapping[str, Any]:
-        """As parameters of `job/list.sql`."""
-        return {
-            "state": ",".join(self.states) or None,
-            "queue": self.queue,
-            "task": self.task,
-            "key": self.key,
-            "before": None if self.before is None else str(self.before),
-            "limit": self.limit,
-        }
+    @overload
+    def __getitem__(self, at: int) -> JobRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[JobRecord, ...]: ...
+    def __getitem__(self, at: int | slice) -> JobRecord | tuple[JobRecord, ...]:
+        return self.jobs[at]
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    @classmethod
+    def read(cls, rows: Sequence[Row], *, limit: int) -> JobPage:
+        """Read rows of `job/list.sql`, which was asked for one more than the page holds."""
+        jobs = tuple(JobRecord.read(row) for row in rows[:limit])
+        return cls(jobs, jobs[-1].id if len(rows) > limit else None)
 
 
 def _json(text: str | None) -> Any:

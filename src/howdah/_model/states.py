@@ -46,10 +46,13 @@ COMPLETED, FAILED, EXPIRED, CANCELLED = (
 LIVE = frozenset({CREATED, RETRY, ACTIVE, WAITING})
 FINAL = frozenset({COMPLETED, FAILED, EXPIRED, CANCELLED})
 
-_Row = Mapping[JobState, frozenset[JobState]]
+#: What becomes of a job that is deleted.
+GONE = None
+
+_Row = Mapping[JobState, frozenset[JobState | None]]
 
 
-def _row(**targets: set[JobState]) -> _Row:
+def _row(**targets: set[JobState] | set[None]) -> _Row:
     return MappingProxyType({JobState(name): frozenset(to) for name, to in targets.items()})
 
 
@@ -76,6 +79,15 @@ TRANSITIONS: Mapping[str, _Row] = MappingProxyType(
             failed={RETRY},
             expired={RETRY},
             cancelled={RETRY},
+        ),
+        "delete": _row(
+            created={GONE},
+            retry={GONE},
+            waiting={GONE},
+            completed={GONE},
+            failed={GONE},
+            expired={GONE},
+            cancelled={GONE},
         ),
         # Said by time.
         "promote": _row(created={CREATED}, retry={RETRY}, waiting={RETRY}),

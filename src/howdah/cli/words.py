@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from howdah.errors import NaiveDatetimeError, UsageError
@@ -71,6 +71,12 @@ def time(text: str | None) -> datetime | float | None:
     if text is None or _DURATION.match(text):
         return seconds(text)
     return moment(text)
+
+
+def past(text: str | None) -> datetime | None:
+    """Read a moment, or how long ago one was: `2h`. Raises as `time`."""
+    found = time(text)
+    return datetime.now(UTC) - timedelta(seconds=found) if isinstance(found, float) else found
 
 
 def arguments(words: Sequence[str]) -> dict[str, Any]:

@@ -248,13 +248,12 @@ class Testbed:
 
     def _all(self) -> list[JobRecord]:
         """Every job, the oldest first."""
-        found: list[JobRecord] = []
-        while True:
-            before = found[-1].id if found else None
-            page = self.app.sync.jobs.find(before=before, limit=PAGE)
+        page = self.app.sync.jobs.find(order="oldest", limit=PAGE)
+        found = [*page]
+        while page.next is not None:
+            page = self.app.sync.jobs.find(order="oldest", after=page.next, limit=PAGE)
             found += page
-            if len(page) < PAGE:
-                return found[::-1]
+        return found
 
     def _summary(self, ended: Sequence[JobEnded], *, raise_on_failure: bool) -> Drained:
         for attempt in ended:

@@ -11,7 +11,7 @@ from howdah._db.record import JobRecord
 from howdah._model.signals import JobEnded, JobStarted
 from howdah._model.states import JobState
 from howdah.client import Howdah
-from howdah.job import FIRST_LOOK, LONGEST_PAUSE, deadline_of
+from howdah.result import FIRST_LOOK, LONGEST_PAUSE, deadline_of
 
 
 async def wait_for(

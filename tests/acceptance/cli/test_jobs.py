@@ -29,34 +29,41 @@ def shown(program: Program, job_id: str) -> dict[str, Any]:
     return found
 
 
+def listed(program: Program, *words: object) -> list[dict[str, Any]]:
+    """The jobs of one page."""
+    page: list[dict[str, Any]] = program.run("jobs", "list", *words, "--json").json["jobs"]
+    return page
+
+
 def test_jobs_are_listed_newest_first(program: Program) -> None:
     first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
 
-    listed = program.run("jobs", "list", "--json").json
+    newest, oldest = listed(program), listed(program, "--order", "oldest")
 
-    assert [second, first] == [job["id"] for job in listed]
+    assert [second, first] == [job["id"] for job in newest]
+    assert [first, second] == [job["id"] for job in oldest]
 
 
 def test_a_page_ends_with_where_the_next_begins(program: Program) -> None:
     first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
 
     page = program.run("jobs", "list", "--limit", "1")
-    rest = program.run("jobs", "list", "--before", second, "--json").json
+    rest = program.run("jobs", "list", "--after", second, "--json").json
 
-    assert f"--before {second}" in page.out
-    assert [first] == [job["id"] for job in rest]
+    assert f"--after {second}" in page.out
+    assert ([first], None) == ([job["id"] for job in rest["jobs"]], rest["next"])
 
 
 def test_filters_are_held_to_together(program: Program) -> None:
-    wanted = sent(program, "welcome", "email=a@x.org", "--key", "k")
+    wanted = sent(program, "welcome", "email=a@x.org", "--key", "k", "--tag", "a", "--tag", "b")
     sent(program, "welcome", "email=a@x.org")
     sent(program, "broken", "n=1", "--key", "k")
 
-    listed = program.run(
-        "jobs", "list", "--queue", "mail", "--key", "k", "--state", "created", "--json"
-    ).json
+    said = ("--queue", "mail", "--key", "k", "--state", "created", "--tag", "a", "--tag", "b")
+    times = ("--created-after", "1h", "--created-before", "2100-01-01T00:00Z")
+    found = listed(program, *said, *times, "--arg", "email=a@x.org")
 
-    assert [wanted] == [job["id"] for job in listed]
+    assert [wanted] == [job["id"] for job in found]
 
 
 def test_a_state_that_does_not_exist_is_a_usage_error(program: Program) -> None:
@@ -101,7 +108,7 @@ def test_arguments_are_checked_by_the_task(program: Program) -> None:
 
     assert 1 == refused.code
     assert "email is missing" in refused.err
-    assert [] == program.run("jobs", "list", "--json").json
+    assert [] == listed(program)
 
 
 def test_a_text_that_looks_like_a_number_stays_a_text_where_the_task_wants_one(
@@ -132,7 +139,7 @@ def test_a_second_send_of_a_key_says_that_it_was_there(program: Program) -> None
 def test_without_an_app_a_job_is_stored_as_it_is_said(program: Program) -> None:
     program.run("jobs", "send", "anything", '{"a": [1, null]}', "--queue", "other")
 
-    (job,) = program.run("jobs", "list", "--json").json
+    (job,) = listed(program)
 
     assert ("other", "anything", {"a": [1, None]}) == (job["queue"], job["task"], job["args"])
 
@@ -140,7 +147,7 @@ def test_without_an_app_a_job_is_stored_as_it_is_said(program: Program) -> None:
 def test_arguments_may_come_from_standard_input(program: Program) -> None:
     program.run("jobs", "send", "anything", "-", stdin='{"a": 1}')
 
-    assert [{"a": 1}] == [job["args"] for job in program.run("jobs", "list", "--json").json]
+    assert [{"a": 1}] == [job["args"] for job in listed(program)]
 
 
 def test_a_waiting_job_is_cancelled_and_a_finished_one_is_not(program: Program) -> None:
@@ -199,7 +206,28 @@ def test_a_retry_by_filter_takes_what_failed_and_nothing_else(program: Program) 
     assert "nothing to retry" == done.out.strip()
 
 
-@pytest.mark.parametrize("verb", ["cancel", "retry"])
+def test_what_would_be_done_is_counted_and_not_done(program: Program) -> None:
+    sent(program, "welcome", "email=a@x.org")
+
+    done = program.run("jobs", "delete", "--queue", "mail", "--dry-run")
+
+    assert (0, "would delete 1 job") == (done.code, done.out.strip())
+    assert 1 == len(listed(program))
+
+
+def test_a_deleted_job_is_gone_and_a_running_one_is_named(program: Program, sql: Sql) -> None:
+    first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
+    sql("UPDATE howdah.job SET state = 'active', worker_id = 1, ready_xid = NULL WHERE id = %s",
+        second)  # fmt: skip
+
+    done = program.run("jobs", "delete", first, second)
+
+    assert (1, "deleted 1 job that was created") == (done.code, done.out.strip())
+    assert f"error: cannot delete job {second}: it is active" in done.err
+    assert [second] == [job["id"] for job in listed(program)]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry", "resume", "delete"])
 def test_all_jobs_at_once_must_be_asked_for_by_a_filter(program: Program, verb: str) -> None:
     refused = program.run("jobs", verb, "--yes")
 

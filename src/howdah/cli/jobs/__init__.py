@@ -12,7 +12,8 @@ COMMANDS = (
     Entry("send", "howdah.cli.jobs.send:send", "Send a job."),
     Entry("cancel", "howdah.cli.jobs.cancel:cancel", "Cancel jobs that have not finished."),
     Entry("retry", "howdah.cli.jobs.retry:retry", "Run finished jobs again."),
-    Entry("resume", "howdah.cli.jobs.resume:resume", "Wake a job that waits."),
+    Entry("resume", "howdah.cli.jobs.resume:resume", "Wake jobs that were suspended."),
+    Entry("delete", "howdah.cli.jobs.delete:delete", "Forget jobs that are not running."),
 )
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import typer
@@ -15,84 +12,71 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from howdah._db import bulk
-from howdah._db.bulk import Filter
-from howdah._db.query import Query, Runner
+from howdah._db.bulk import BATCH, BulkProgress, BulkReport, Tell, Verb
+from howdah._db.query import Runner
+from howdah._db.steps import walk
+from howdah._model.filter import JobFilter
 from howdah._model.states import JobState
 from howdah.cli.errors import EXIT_FAILED
 from howdah.cli.output import print_json, say
-from howdah.errors import (
-    DatabaseError,
-    IllegalTransitionError,
-    JobError,
-    JobNotFoundError,
-    UsageError,
-)
+from howdah.errors import UsageError
 from howdah.telemetry.printable import one_line
 
-BATCH = 200
-PAST = {"cancel": "cancelled", "retry": "retried"}
+DOING = {
+    "cancel": "cancelling",
+    "retry": "retrying",
+    "resume": "resuming",
+    "delete": "deleting",
+}
+PAST = {"cancel": "cancelled", "retry": "retried", "resume": "resumed", "delete": "deleted"}
 
-One = Callable[[UUID], Query[str]]
-Many = Callable[[Sequence[UUID]], Query[dict[UUID, JobState]]]
-_DEADLOCK = "40P01"
 
+def act(
+    database: Runner,
+    verb: Verb,
+    *,
+    ids: Sequence[UUID] | None,
+    wanted: JobFilter,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Say a verb of jobs by their ids, or of all that fit, and say what became of them.
 
-@dataclass(slots=True)
-class Report:
-    """What became of the jobs.
-
-    Attributes:
-        now: How many jobs are in which state after the request.
-        refused: Why each other job was refused.
+    Raises:
+        UsageError: No jobs are named, or in two ways; or nobody is there to be asked.
+        typer.Exit: A job was refused.
     """
-
-    now: Counter[JobState] = field(default_factory=Counter)
-    refused: dict[UUID, str] = field(default_factory=dict)
-
-    def finish(self, verb: str, *, as_json: bool) -> None:
-        """Say what was done, and leave with exit code 1 if a job was refused."""
-        if as_json:
-            now = {state.value: count for state, count in self.now.items()}
-            refused = {str(job): why for job, why in self.refused.items()}
-            print_json({"done": self.now.total(), "now": now, "refused": refused})
-        else:
-            for why in self.refused.values():
-                sys.stderr.write(f"error: {one_line(why)}\n")
-            for state, count in sorted(self.now.items()):
-                say(_said(verb, state, count))
-            if not self.now and not self.refused:
-                say(f"nothing to {verb}")
-        if self.refused:
-            raise typer.Exit(EXIT_FAILED)
+    _check_choice(ids, wanted)
+    meant = verb.filter(wanted)
+    if dry_run:
+        _say_what_would_be(verb, database.run(bulk.count(meant)), as_json=as_json)
+        return
+    if ids:
+        report = walk(bulk.act(verb, ids), database.run)
+    else:
+        if not yes:
+            _confirm(database, meant, verb=verb.name)
+        with _bar(DOING[verb.name], quiet=as_json) as tell:
+            report = walk(bulk.act(verb, meant, progress=tell), database.run)
+    _finish(verb, report, as_json=as_json)
 
 
-def on_these(database: Runner, ids: Sequence[UUID], verb: One) -> Report:
-    """Act on jobs by their ids."""
-    report = Report()
-    for each in dict.fromkeys(ids):
-        try:
-            report.now[JobState(database.run(verb(each)))] += 1
-        except JobError as error:
-            report.refused[each] = str(error)
-    return report
+def _check_choice(ids: Sequence[UUID] | None, wanted: JobFilter) -> None:
+    if ids and not wanted.is_everything:
+        raise UsageError("cannot take ids and filters together: give one or the other")
+    if not ids and wanted.is_everything:
+        raise UsageError("which jobs? give their ids, or a filter such as --state, --queue, --task")
 
 
-def on_all(database: Runner, wanted: Filter, verb: Many, *, doing: str, quiet: bool) -> Report:
-    """Act on every job that fits.
-
-    One that is sent meanwhile may or may not be among them; one that moves on meanwhile is not.
-    """
-    report = Report()
-    before: UUID | None = None
-    with _bar(doing, database.run(bulk.count(wanted)), quiet=quiet) as advance:
-        while ids := database.run(bulk.find_ids(wanted, before=before, limit=BATCH)):
-            before = ids[-1]
-            _act(database, ids, verb, report)
-            advance(len(ids))
-    return report
+def _say_what_would_be(verb: Verb, count: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"would": verb.name, "count": count})
+    else:
+        say(f"would {verb.name} {_jobs(count)}")
 
 
-def confirm(database: Runner, wanted: Filter, *, verb: str) -> None:
+def _confirm(database: Runner, wanted: JobFilter, *, verb: str) -> None:
     """Ask whether to act on all jobs that fit, and leave if the answer is no.
 
     Raises:
@@ -106,48 +90,37 @@ def confirm(database: Runner, wanted: Filter, *, verb: str) -> None:
     typer.confirm(f"{verb} {_jobs(count)}?", abort=True, err=True)
 
 
-def check_choice(ids: Sequence[UUID], wanted: Filter) -> None:
-    """Refuse a command that names no jobs, or names them in two ways.
-
-    Raises:
-        UsageError: It does.
-    """
-    is_filtered = wanted != Filter()
-    if ids and is_filtered:
-        raise UsageError("cannot take ids and filters together: give one or the other")
-    if not ids and not is_filtered:
-        raise UsageError("which jobs? give their ids, or --state, --queue, --task or --key")
-
-
-def _act(database: Runner, ids: list[UUID], verb: Many, report: Report) -> None:
-    """Act on a batch; where one job spoils it, on each alone."""
-    try:
-        report.now.update(database.run(verb(ids)).values())
-        return
-    except (IllegalTransitionError, JobNotFoundError):
-        if len(ids) == 1:
-            return
-    except JobError as error:
-        if len(ids) == 1:
-            report.refused[ids[0]] = str(error)
-            return
-    except DatabaseError as error:
-        # Workers finish in an order of their own, and one of us had to give way.
-        if error.sqlstate != _DEADLOCK or len(ids) == 1:
-            raise
-    for each in ids:
-        _act(database, [each], verb, report)
-
-
 @contextmanager
-def _bar(doing: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], Any]]:
-    if quiet or not sys.stderr.isatty() or total <= BATCH:
-        yield lambda count: None
+def _bar(doing: str, *, quiet: bool) -> Iterator[Tell | None]:
+    if quiet or not sys.stderr.isatty():
+        yield None
         return
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(doing, total=total)
-        yield lambda count: progress.advance(task, count)
+        task = progress.add_task(doing, total=None)
+
+        def tell(far: BulkProgress) -> None:
+            if far.total > BATCH:
+                progress.update(task, completed=far.seen, total=far.total)
+
+        yield tell
+
+
+def _finish(verb: Verb, report: BulkReport, *, as_json: bool) -> None:
+    """Say what was done, and leave with exit code 1 if a job was refused."""
+    if as_json:
+        now = {state.value: count for state, count in report.states.items()}
+        refused = {str(job): str(why) for job, why in report.refused.items()}
+        print_json({"done": report.done, "states": now, "refused": refused})
+    else:
+        for why in report.refused.values():
+            sys.stderr.write(f"error: {one_line(why)}\n")
+        for state, count in sorted(report.states.items()):
+            say(_said(verb.name, state, count))
+        if not report.done and not report.refused:
+            say(f"nothing to {verb.name}")
+    if report.refused:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _jobs(count: int) -> str:
@@ -157,4 +130,6 @@ def _jobs(count: int) -> str:
 def _said(verb: str, state: JobState, count: int) -> str:
     if verb == "cancel" and state is JobState.ACTIVE:
         return f"asked {_jobs(count)} to stop"
+    if verb == "delete":
+        return f"deleted {_jobs(count)} that {'was' if count == 1 else 'were'} {state}"
     return f"{PAST[verb]} {_jobs(count)}"

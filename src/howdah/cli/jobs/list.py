@@ -3,48 +3,64 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from howdah._db import job as queries
-from howdah._db.record import JobRecord, Page
+from howdah._db.record import JobRecord
+from howdah._model.filter import JobFilter
 from howdah.cli.database import opened
-from howdah.cli.jobs.filters import Before, Key, Queue, State, TaskName
+from howdah.cli.jobs.filters import with_filter
 from howdah.cli.options import AppOption, AsJson, Schema, Url
 from howdah.cli.output import ago, print_json, print_table, say, span
 from howdah.cli.target import find_target
 
 
+class FirstShown(StrEnum):
+    """Where a list begins."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+After = Annotated[UUID | None, typer.Option("--after", help="Go on after this job: the next page.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")]
+
+
+@with_filter
 def list_jobs(
-    state: State = None,
-    queue: Queue = None,
-    task: TaskName = None,
-    key: Key = None,
-    before: Before = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    *,
+    wanted: JobFilter,
+    order: Annotated[
+        FirstShown, typer.Option("--order", help="Which come first.")
+    ] = FirstShown.NEWEST,
+    after: After = None,
+    limit: Limit = 20,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, the newest first."""
-    page = Page(tuple(state or ()), queue, task, key, before, limit)
+    """List jobs that fit all that is given, the newest first."""
+    query = queries.find(wanted, order=order.value, after=after, limit=limit)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
-        found = database.run(queries.find(page))
+        page = database.run(query)
     if as_json:
-        print_json(found)
+        print_json(page)
         return
-    if not found:
+    if not page:
         say("no jobs")
         return
     print_table(
         ("id", "state", "task", "queue", "runs", "age", "about"),
-        [_row(job) for job in found],
+        [_row(job) for job in page],
         whole=2,
     )
-    if len(found) == limit:
-        say(f"older ones: --before {found[-1].id}", style="dim")
+    if page.next is not None:
+        say(f"the next page: --after {page.next}", style="dim")
 
 
 def _row(job: JobRecord) -> tuple[Any, ...]:

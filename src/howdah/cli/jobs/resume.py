@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from uuid import UUID
-
-import typer
-
-from howdah._db import job as queries
+from howdah._db import bulk
+from howdah._model.filter import JobFilter
 from howdah.cli.database import opened
-from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import print_json, say
+from howdah.cli.jobs.bulk import act
+from howdah.cli.jobs.filters import Ids, with_filter
+from howdah.cli.options import AppOption, AsJson, DryRun, Schema, Url, Yes
 from howdah.cli.target import find_target
 
 
+@with_filter
 def resume(
-    job_id: Annotated[UUID, typer.Argument(metavar="ID", help="A job that waits.")],
+    *,
+    ids: Ids = None,
+    wanted: JobFilter,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Wake a job that was suspended: it runs as soon as a worker is free."""
+    """Wake jobs that were suspended, by id or by filter: they run as soon as a worker is free."""
     with opened(find_target(url=url, schema=schema, app=app)) as database:
-        state = database.run(queries.resume(job_id))
-    if as_json:
-        print_json({"id": job_id, "state": state})
-    else:
-        say(f"{job_id} runs as soon as a worker is free")
+        act(
+            database, bulk.RESUME, ids=ids, wanted=wanted, yes=yes, dry_run=dry_run, as_json=as_json
+        )

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from howdah._db import bulk
-from howdah._db import job as queries
-from howdah._db.bulk import Filter
-from howdah._model.states import JobState
+from howdah._model.filter import JobFilter
 from howdah.cli.database import opened
-from howdah.cli.jobs.bulk import check_choice, confirm, on_all, on_these
-from howdah.cli.jobs.filters import Ids, Key, Queue, State, TaskName, possible
-from howdah.cli.options import AppOption, AsJson, Schema, Url, Yes
+from howdah.cli.jobs.bulk import act
+from howdah.cli.jobs.filters import Ids, with_filter
+from howdah.cli.options import AppOption, AsJson, DryRun, Schema, Url, Yes
 from howdah.cli.target import find_target
 
-# What a person who says "again" means when they name no state.
-UNFORTUNATE = (JobState.FAILED, JobState.EXPIRED)
 
-
+@with_filter
 def retry(
+    *,
     ids: Ids = None,
-    state: State = None,
-    queue: Queue = None,
-    task: TaskName = None,
-    key: Key = None,
+    wanted: JobFilter,
     yes: Yes = False,
+    dry_run: DryRun = False,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
@@ -33,13 +28,5 @@ def retry(
     A filter without `--state` takes failed and expired jobs. Jobs that wait for their next attempt
     (`--state retry`) run at once.
     """
-    check_choice(ids or [], Filter(tuple(state or ()), queue, task, key))
-    wanted = Filter(possible("retry", state, UNFORTUNATE), queue, task, key)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
-        if ids:
-            report = on_these(database, ids, queries.retry)
-        else:
-            if not yes:
-                confirm(database, wanted, verb="retry")
-            report = on_all(database, wanted, bulk.retry, doing="retrying", quiet=as_json)
-    report.finish("retry", as_json=as_json)
+        act(database, bulk.RETRY, ids=ids, wanted=wanted, yes=yes, dry_run=dry_run, as_json=as_json)

@@ -61,6 +61,13 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "sent", _when(job.created_at)
     if job.start_after is not None:
         yield "not before", _when(job.start_after)
+    if job.deadline is not None:
+        yield "not after", _when(job.deadline)
+    yield "held by", job.held
+    yield "line", job.line
+    yield "limits", ", ".join(job.limits)
+    yield "policy", job.policy
+    yield "flow", job.flow_id
     yield "started", _when(job.started_at)
     yield "finished", _when(job.finished_at)
     if job.started_at is not None and job.finished_at is not None:
@@ -75,6 +82,9 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     if job.cancel_requested_at is not None:
         yield "asked to stop", _when(job.cancel_requested_at)
     yield "reason", job.cancel_reason
+    yield "dead letter", job.dead_letter
+    if job.source is not None:
+        yield "copy of", json.dumps(job.source)
 
 
 def _when(moment: Any) -> str | None:

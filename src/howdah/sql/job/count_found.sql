@@ -1,7 +1,2 @@
 -- How many jobs fit a filter.
-SELECT count(*)
-FROM howdah.jobs AS v
-WHERE (:state::text IS NULL OR v.state = ANY (string_to_array(:state::text, ',')))
-  AND (:queue::text IS NULL OR v.queue = :queue::text)
-  AND (:task::text IS NULL OR v.task = :task::text)
-  AND (:key::text IS NULL OR v.key = :key::text)
+SELECT howdah.count_fitting(:filter::text::jsonb)

@@ -1,0 +1,2 @@
+-- delete: created, retry, waiting, completed, failed, expired, cancelled -> gone
+SELECT howdah.delete(:id::text::uuid)
