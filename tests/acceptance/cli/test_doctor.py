@@ -221,3 +221,25 @@ def test_autovacuum_that_is_off_for_the_jobs_is_a_warning(program: Program, sql:
     sql("ALTER TABLE howdah.job SET (autovacuum_enabled = false)")
 
     assert "autovacuum is off" in findings(program)["vacuum"]["says"]
+
+
+def test_a_schema_that_has_not_drifted_is_said_to_be_well(program: Program) -> None:
+    looked = program.run("doctor", "--drift")
+
+    assert 0 == looked.code
+    assert "is as the migrations make it" in looked.out
+
+
+def test_a_drift_is_printed_as_sql_that_mends_it_and_fails(
+    program: Program, database_url: str, sql: Sql
+) -> None:
+    sql("DROP INDEX howdah.job_due")
+
+    looked = program.run("doctor", "--drift")
+    told = program.run("doctor", "--drift", "--json")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(looked.out.encode())
+
+    assert (1, 1) == (looked.code, told.code)
+    assert ["job_due"] == [one["name"] for one in told.json["drift"]]
+    assert 0 == program.run("doctor", "--drift").code

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from howdah.cli.doctor.drift import check_drift
 from howdah.cli.doctor.examination import examine
 from howdah.cli.doctor.finding import Finding, Status
 from howdah.cli.errors import EXIT_FAILED
@@ -24,12 +25,19 @@ OldTransaction = Annotated[
         "--old-transaction", metavar="MINUTES", min=0, help="Open for longer holds vacuum up."
     ),
 ]
+Drift = Annotated[
+    bool,
+    typer.Option(
+        "--drift", help="Compare the schema with what the migrations make; print what mends it."
+    ),
+]
 
 
 def doctor(
     app: AppArgument = None,
     minutes: Patience = 5.0,
     old_transaction: OldTransaction = 5.0,
+    drift: Drift = False,
     url: Url = None,
     schema: Schema = None,
     as_json: AsJson = False,
@@ -37,8 +45,12 @@ def doctor(
     """Look for what is wrong, and say what to do about it.
 
     Nothing is changed. With an app, jobs are also checked against its tasks. Exit code 1 when a
-    check fails; warnings do not count.
+    check fails; warnings do not count. With [bold]--drift[/bold] it looks only at tables, indexes,
+    functions and the like, and fails when one is not as the migrations make it.
     """
+    if drift:
+        check_drift(find_target(url=url, schema=schema, app=app), as_json=as_json)
+        return
     target = find_target(url=url, schema=schema, app=app, load=True)
     findings = []
     for finding in examine(target, patience=minutes * 60, old_transaction=old_transaction * 60):
