@@ -57,12 +57,14 @@ BREAKAGES = [
         "ALTER TABLE howdah.job DROP CONSTRAINT job_state,"
         " ADD CONSTRAINT job_state CHECK (state <> 'x')",
     ),
-    ("missing", "view", "jobs", "DROP VIEW howdah.jobs"),
+    ("missing", "view", "jobs", "DROP VIEW howdah.jobs CASCADE"),
     (
         "different",
         "view",
         "jobs",
-        "DROP VIEW howdah.jobs; CREATE VIEW howdah.jobs AS SELECT id FROM howdah.job",
+        "DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW howdah.jobs AS SELECT * FROM ('"
+        " || pg_catalog.rtrim(pg_catalog.pg_get_viewdef('howdah.jobs'::pg_catalog.regclass), ';')"
+        " || ') AS old WHERE id IS NOT NULL'; END $$",
     ),
     ("missing", "table", "tick", "DROP TABLE howdah.tick"),
     ("missing", "table", "log_default", "DROP TABLE howdah.log_default"),

@@ -29,9 +29,9 @@ KINDS = (
     "null",
     "constraint",
     "index",
+    "view",
     "function",
     "execute by public",
-    "view",
     "trigger",
 )
 # Made anew by the same words that made them, unless their shape is another.
