@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from howdah._model.filter import JobFilter
     from howdah._model.histogram import Histogram
     from howdah._model.limits import Limit, Rate
-    from howdah._model.outcome import Cancel, Snooze, Suspend
+    from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
     from howdah._model.window import Debounce, Throttle
@@ -45,6 +45,7 @@ else:
         "QueueStats": "howdah._db.sample",
         "Limit": "howdah._model.limits",
         "Rate": "howdah._model.limits",
+        "RateLimited": "howdah._model.outcome",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -84,6 +85,7 @@ __all__ = [
     "Limit",
     "QueueStats",
     "Rate",
+    "RateLimited",
     "Retry",
     "ScheduleRecord",
     "Sender",

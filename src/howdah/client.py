@@ -28,6 +28,7 @@ from howdah._worker.settings import WorkerSettings
 from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.job import Jobs
+from howdah.limits import Limits
 from howdah.schedules import CodeSchedules, Schedules
 from howdah.stats import Stats
 from howdah.sync import Sync
@@ -86,6 +87,7 @@ class Howdah:
         self.sync = Sync(lambda: self.database_url, schema, pool_size)
         self.schedule = CodeSchedules()
         self.schedules = Schedules(self.run, self.jobs)
+        self.limits = Limits(self.run)
         self.workers = Workers(self.run)
         self.stats = Stats(self.run)
 

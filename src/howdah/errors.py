@@ -6,6 +6,7 @@
     │   ├── UnknownTaskError                no task of that name is registered
     │   ├── UnknownScheduleError            there is no schedule of that name
     │   ├── UnknownWorkerError              there is no worker of that id
+    │   ├── UnknownLimitError               there is no limit of that name
     │   ├── BadScheduleError                a cron expression, interval or zone that makes no sense
     │   ├── NaiveDatetimeError              a datetime without a time zone
     │   └── PayloadError                    arguments that cannot be sent
@@ -38,8 +39,9 @@
 Catch `HowdahError` to catch them all. The facts a program may want are attributes; the message
 says what was asked, what is the case and what to do.
 
-`Snooze`, `Cancel` and `Suspend` are not errors: a handler raises them to steer its own job, and
-they derive from BaseException so that an `except Exception` on the way does not stop them.
+`Snooze`, `RateLimited`, `Cancel` and `Suspend` are not errors: a handler raises them to steer its
+own job, and they derive from BaseException so that an `except Exception` on the way does not stop
+them.
 """
 
 from __future__ import annotations
@@ -87,6 +89,14 @@ class UnknownWorkerError(UsageError):
     def __init__(self, message: str, *, worker_id: int) -> None:
         super().__init__(message)
         self.worker_id = worker_id
+
+
+class UnknownLimitError(UsageError):
+    """A limit was named that is not in this database."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class BadScheduleError(UsageError):

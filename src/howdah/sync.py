@@ -24,6 +24,7 @@ from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.job import found
+from howdah.limits import SyncLimits
 from howdah.order import BulkOrder, Call, Positional
 from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 from howdah.schedules import SyncSchedules
@@ -223,6 +224,7 @@ class Sync:
         self.schedules = SyncSchedules(self.run, self._job)
         self.workers = SyncWorkers(self.run)
         self.stats = SyncStats(self.run)
+        self.limits = SyncLimits(self.run)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""

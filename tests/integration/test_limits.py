@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from howdah import Howdah, Limit, Rate
 from howdah._db import job as jobs
 from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._model.outcome import Verdict
+from howdah.errors import UnknownLimitError, UsageError
 from tests.conftest import Clock
 from tests.integration.desk import Claim, Desk
 
@@ -286,3 +288,58 @@ RUNNING = """
                SELECT count(*) AS n FROM held WHERE e LIKE 'api:%%' GROUP BY e) AS c),
            (SELECT count(*) FROM held WHERE e = 'disk')
 """
+
+
+async def test_a_key_is_found_in_the_arguments_of_each_job(app: Howdah, desk: Desk) -> None:
+    @app.task(limits=[Limit(total=9, per_key=1, key="tenant"), Rate(5, per=60, name="slow")])
+    async def crawl(tenant: str, depth: int = 1) -> None: ...
+
+    @app.task(group_by=lambda tenant, month: f"{tenant}-{month}")
+    async def report(tenant: str, month: int = 7) -> None: ...
+
+    await crawl.send("ann")
+    await crawl.send_many([("bob",), ("ann", 2)])
+    await crawl.send_many([crawl.call("eve")])
+    await report.send("ann")
+    await report.using(group="said").send_many([("bob", 1)])
+
+    assert [
+        (["crawl:ann", "slow"], "crawl:ann|slow"),
+        (["crawl:bob", "slow"], "crawl:bob|slow"),
+        (["crawl:ann", "slow"], "crawl:ann|slow"),
+        (["crawl:eve", "slow"], "crawl:eve|slow"),
+        (None, "ann-7"),
+        (None, "said"),
+    ] == desk.sql("SELECT limits, line FROM howdah.job ORDER BY id")
+    assert {
+        "crawl": {"total": 9, "per_key": 1},
+        "slow": {"rate": 5, "per": 60.0},
+    } == app.limit_definitions
+
+
+async def test_two_tasks_that_say_different_things_of_one_limit_are_refused(app: Howdah) -> None:
+    @app.task(limits=Limit("api", total=1))
+    async def one() -> None: ...
+
+    @app.task(limits=Limit("api", total=2))
+    async def two() -> None: ...
+
+    with pytest.raises(UsageError, match="cannot limit 'api'"):
+        app.limit_definitions  # noqa: B018
+
+
+async def test_limits_are_read_and_changed(app: Howdah, desk: Desk) -> None:
+    define(desk, "api", total=1)
+
+    changed = await app.limits.put("api", total=4, tiers={"pro": 2})
+
+    assert (4, {"pro": 2}, {"total": 1}) == (changed.total, changed.tiers, changed.code)
+    assert 1 == app.sync.limits.put("api").total
+    assert ["api"] == [one.name for one in await app.limits.list()]
+    with pytest.raises(UsageError, match="say per what time"):
+        await app.limits.put("api", rate=4)
+    with pytest.raises(UnknownLimitError, match="did you mean 'api'"):
+        await app.limits.get("apis")
+    await app.limits.delete("api")
+    with pytest.raises(UnknownLimitError):
+        app.sync.limits.delete("api")

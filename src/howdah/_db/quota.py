@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from howdah._db.query import Query, Row
+from howdah._db.steps import Steps
+from howdah.errors import UnknownLimitError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,53 @@ def put(name: str, override: Mapping[str, Any]) -> Query[None]:
 def delete(name: str) -> Query[bool]:
     """Forget a limit. Answers with whether there was one."""
     return Query("quota/delete", {"name": name}, bool)
+
+
+def block(seconds: float, *, queue: str, name: str | None) -> Query[None]:
+    """Let nothing of a limit begin for so long; without a name, nothing of the queue."""
+    return Query("quota/block", {"seconds": seconds, "queue": queue, "name": name}, _nothing)
+
+
+def read(name: str) -> Steps[LimitRecord]:
+    """Read a limit.
+
+    Raises:
+        UnknownLimitError: There is none of that name.
+    """
+    known: list[LimitRecord] = yield find()
+    for one in known:
+        if one.name == name:
+            return one
+    near = get_close_matches(name, [one.name for one in known], n=1)
+    there_are = ", ".join(one.name for one in known) or "none yet"
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {there_are}"
+    raise UnknownLimitError(f"there is no limit {name!r}: {hint}", name=name)
+
+
+def change(name: str, said: Mapping[str, Any]) -> Steps[LimitRecord]:
+    """Say something over what the code says of a limit, and read it.
+
+    Raises:
+        UsageError: It would have a rate in no time.
+    """
+    known: list[LimitRecord] = yield find(name)
+    merged = {**(known[0].code if known else {}), **said}
+    if merged.get("rate") is not None and merged.get("per") is None:
+        raise UsageError(
+            f"cannot give limit {name!r} a rate of {merged['rate']}: say per what time, too"
+        )
+    yield put(name, said)
+    return (yield from read(name))
+
+
+def forget(name: str) -> Steps[None]:
+    """Forget a limit.
+
+    Raises:
+        UnknownLimitError: There is none of that name.
+    """
+    if not (yield delete(name)):
+        yield from read(name)
 
 
 def tidy() -> Query[None]:

@@ -35,9 +35,13 @@ def release() -> Query[datetime]:
     return Query("testing/clock_release", {}, _moment)
 
 
-def left(*, worker_id: int, queues: Sequence[str]) -> Query[int]:
-    """How many jobs the worker holds or could claim."""
-    return Query("testing/left", {"worker_id": worker_id, "queues": wire.RS.join(queues)}, _scalar)
+def left(*, worker_id: int, queues: Sequence[str]) -> Query[tuple[int, int]]:
+    """How many jobs the worker holds or could claim, and how many more limits may hold up."""
+    return Query(
+        "testing/left",
+        {"worker_id": worker_id, "queues": wire.RS.join(queues)},
+        lambda rows: (rows[0][0], rows[0][1]),
+    )
 
 
 def _scalar(rows: Sequence[Row]) -> Any:

@@ -61,12 +61,7 @@ class Limit:
         for what, number in (("total", self.total), ("per_key", self.per_key)):
             if number is not None:
                 _check_count(number, f"Limit({what}=...)")
-        for tier, number in self.tiers.items():
-            if not _TIER.match(tier):
-                raise UsageError(
-                    f"cannot use tier {tier!r}: it may have letters, digits, and _ . - only"
-                )
-            _check_count(number, f"tier {tier!r}")
+        _check_tiers(self.tiers)
         if self.per_key is not None and self.key is None:
             raise UsageError(
                 f"cannot limit per_key={self.per_key} without a key: say by what jobs are told"
@@ -109,15 +104,11 @@ class Rate:
     def __post_init__(self) -> None:
         _check_name(self.name)
         _check_count(self.jobs, "Rate")
-        seconds = seconds_of(self.per, what="per", zero=False)
-        if not 0.001 <= seconds <= 366 * 86_400:
-            raise UsageError(
-                f"cannot use per={self.per!r}: it must lie between a millisecond and 366 days"
-            )
+        _window(self.per)
 
     def settings(self) -> dict[str, Any]:
         """What the database is told."""
-        return {"rate": self.jobs, "per": seconds_of(self.per, what="per", zero=False)}
+        return {"rate": self.jobs, "per": _window(self.per)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +131,34 @@ class Draws:
 
 
 NO_DRAWS = Draws()
+
+
+def override_of(
+    name: str,
+    *,
+    total: int | None,
+    per_key: int | None,
+    tiers: Mapping[str, int] | None,
+    rate: int | None,
+    per: timedelta | float | None,
+) -> dict[str, Any]:
+    """What an operator says over a limit, checked.
+
+    Raises:
+        UsageError: A number or name cannot be used.
+    """
+    _check_name(name)
+    said: dict[str, Any] = {}
+    for what, number in (("total", total), ("per_key", per_key), ("rate", rate)):
+        if number is not None:
+            _check_count(number, what)
+            said[what] = number
+    if tiers is not None:
+        _check_tiers(tiers)
+        said["tiers"] = dict(tiers)
+    if per is not None:
+        said["per"] = _window(per)
+    return said
 
 
 class Drawer:
@@ -263,6 +282,22 @@ def _check_name(name: str | None) -> None:
         raise UsageError(
             f"cannot name a limit {name!r}: 1 to 100 letters, digits, and _ . - are allowed"
         )
+
+
+def _check_tiers(tiers: Mapping[str, int]) -> None:
+    for tier, number in tiers.items():
+        if not _TIER.match(tier):
+            raise UsageError(
+                f"cannot use tier {tier!r}: it may have letters, digits, and _ . - only"
+            )
+        _check_count(number, f"tier {tier!r}")
+
+
+def _window(per: timedelta | float) -> float:
+    seconds = seconds_of(per, what="per", zero=False)
+    if not 0.001 <= seconds <= 365 * 86_400:
+        raise UsageError(f"cannot use per={per!r}: it must lie between a millisecond and 365 days")
+    return seconds
 
 
 def _check_count(number: object, what: str) -> None:

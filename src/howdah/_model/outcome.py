@@ -1,7 +1,7 @@
 """What became of one attempt, as data, and the words with which a handler steers its own job.
 
-`Snooze`, `Cancel` and `Suspend` derive from BaseException: they must pass through user code, where
-an `except Exception` would otherwise stop them.
+`Snooze`, `RateLimited`, `Cancel` and `Suspend` derive from BaseException: they must pass through
+user code, where an `except Exception` would otherwise stop them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from howdah._model.duration import seconds_of
 from howdah.errors import UsageError
 
 
@@ -22,6 +23,8 @@ class Verdict(StrEnum):
     CANCELLED = "cancelled"
     RETRY = "retry"
     SNOOZED = "snoozed"
+    #: As snoozed, and others wait as well.
+    RATE_LIMITED = "rate_limited"
     RELEASED = "released"
     SUSPENDED = "suspended"
     #: The handler completed the job in a transaction of its own; to be checked, not written.
@@ -47,6 +50,8 @@ class Outcome:
         result: JSON text, for a completed job.
         error: JSON text of one entry of the job's errors.
         delay: Seconds until it may run again, None for at once or never.
+        limit: What waits with a rate-limited job: a limit by name, or None for its queue.
+        queue: Its queue, for a rate-limited job.
     """
 
     job_id: str
@@ -55,6 +60,8 @@ class Outcome:
     result: str | None = None
     error: str | None = None
     delay: float | None = None
+    limit: str | None = None
+    queue: str | None = None
 
 
 class Steering(BaseException):
@@ -82,6 +89,26 @@ class Snooze(Steering):
             raise UsageError(f"cannot snooze for {seconds} s: the delay must be 0 or more")
         super().__init__(f"again in {seconds:g} s")
         self.delay = seconds
+
+
+class RateLimited(Steering):
+    """Run this job again later, and begin no other of its queue until then.
+
+    For a service that says how long it wants to be left alone. The attempt does not count.
+
+    Args:
+        retry_after: How long, as a timedelta or in seconds.
+        limit: The name of a limit: whatever draws from it waits, in any queue, and the other jobs
+            of this queue go on.
+
+    Raises:
+        UsageError: The time is not more than 0.
+    """
+
+    def __init__(self, retry_after: timedelta | float, *, limit: str | None = None) -> None:
+        self.delay = seconds_of(retry_after, what="retry_after", zero=False)
+        super().__init__(f"again in {self.delay:g} s")
+        self.limit = limit
 
 
 class Cancel(Steering):

@@ -74,6 +74,8 @@ class Claimer:
         self._hints: dict[tuple[str, int], str] = {}
         self._served: dict[str, dict[int, str]] = {}
         self._held_up = False
+        #: Looks in a row that found nothing.
+        self.vain_looks = 0
         self._opens_in: float | None = None
         self._scanned_at = time.monotonic()
         self._opened = 0
@@ -101,6 +103,7 @@ class Claimer:
 
     def freed(self) -> None:
         """Outcomes were told: what held up others here may be free."""
+        self.vain_looks = 0
         if self._held_up:
             self._held_up = False
             self._woken.set()
@@ -132,6 +135,7 @@ class Claimer:
                 self._looks_due = [time.monotonic() + after for after in LOOKS]
                 await self._link.pause()
                 continue
+            self.vain_looks = 0 if found else self.vain_looks + 1
             if found:
                 self._rung = 0
             if found >= room:

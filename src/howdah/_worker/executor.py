@@ -9,7 +9,7 @@ from datetime import timedelta
 from random import uniform
 from typing import Any
 
-from howdah._model.outcome import Cancel, Outcome, Snooze, Suspend, Verdict
+from howdah._model.outcome import Cancel, Outcome, RateLimited, Snooze, Suspend, Verdict
 from howdah._model.signals import JobEnded, JobStarted, Signals, TaskUnknown
 from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
@@ -195,6 +195,15 @@ class Executor:
         match error:
             case Snooze():
                 return Outcome(job.id, job.fence, Verdict.SNOOZED, delay=error.delay)
+            case RateLimited():
+                return Outcome(
+                    job.id,
+                    job.fence,
+                    Verdict.RATE_LIMITED,
+                    delay=error.delay,
+                    limit=error.limit,
+                    queue=job.queue,
+                )
             case Suspend():
                 return Outcome(job.id, job.fence, Verdict.SUSPENDED, delay=error.timeout)
             case Cancel():

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 
 from howdah._db import job as jobs
+from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._db.job import Applied
 from howdah._db.query import Query
@@ -142,10 +143,24 @@ class Finisher:
         if final:
             await self._tell(final, jobs.finish)
         if back:
+            await self._block(back)
             await self._tell(back, jobs.put_back)
             self._promote_soon(back)
         if settled:
             await self._check_settled(settled)
+
+    async def _block(self, outcomes: list[Outcome]) -> None:
+        """Make what waits with rate-limited jobs wait, before their slots are free again."""
+        for outcome in outcomes:
+            if outcome.verdict is Verdict.RATE_LIMITED:
+                query = quotas.block(
+                    outcome.delay or 0, queue=outcome.queue or "", name=outcome.limit
+                )
+                try:
+                    await self._link.run(query)
+                except HowdahError as error:
+                    # The job itself comes back later all the same; others may be sent away again.
+                    self._signals.post(PassFailed("block", str(error)))
 
     def _promote_soon(self, outcomes: list[Outcome]) -> None:
         """See to it that a short delay is short.

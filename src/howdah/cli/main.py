@@ -27,6 +27,7 @@ COMMANDS = (
         is_group=True,
     ),
     Entry("queues", "howdah.cli.queues:queues", "What stands in each queue.", LOOK),
+    Entry("limits", "howdah.cli.limits:group", "How many may run at once.", LOOK, is_group=True),
     Entry("stats", "howdah.cli.stats:stats", "What queues were like.", LOOK),
     Entry(
         "workers",

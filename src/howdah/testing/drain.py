@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LEASE = 3_600.0
 FIRST_LOOK = 0.001
 LONGEST_PAUSE = 0.05
+VAIN_LOOKS = 2
 
 
 class Drain:
@@ -79,7 +80,8 @@ class Drain:
             signals.on(TaskUnknown, self._note_unknown),
         ]
         try:
-            if await link.run(queries.left(worker_id=0, queues=self._queues)):
+            left, in_line = await link.run(queries.left(worker_id=0, queues=self._queues))
+            if left or in_line:
                 await self._work(link)
         finally:
             for off in offs:
@@ -106,7 +108,10 @@ class Drain:
         pause = FIRST_LOOK
         while True:
             self._woken.clear()
-            left = await link.run(look)
+            left, in_line = await link.run(look)
+            # Limits hold up what is in a line when looks find nothing though nothing runs.
+            is_held_up = not left and worker.claimer.vain_looks > VAIN_LOOKS
+            left += 0 if is_held_up else in_line
             if self._unknown is not None:
                 self._app.find_task(self._unknown)
             if not left or running.done():

@@ -19,7 +19,7 @@ import threading
 from functools import reduce
 from typing import Any, cast
 
-from howdah._model.outcome import Cancel, Snooze, Suspend
+from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
 from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context, entered
@@ -95,6 +95,8 @@ def _serve(line: bytes, ledger: _PipeLedger) -> dict[str, Any]:
         return {"result": task.signature.encode_result(result), "settled": context.settled}
     except Snooze as steering:
         return {"steer": "snooze", "delay": steering.delay}
+    except RateLimited as steering:
+        return {"steer": "rate_limited", "delay": steering.delay, "limit": steering.limit}
     except Suspend as steering:
         return {"steer": "suspend", "delay": steering.timeout}
     except Cancel as steering:

@@ -15,7 +15,7 @@ import socket
 import sys
 from typing import Any
 
-from howdah._model.outcome import Cancel, Snooze, Suspend
+from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
 from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context
@@ -111,7 +111,7 @@ class ProcessPool:
 
         Raises:
             RemoteError: It failed there, or the process died.
-            Snooze, Suspend, Cancel: It said so.
+            Snooze, RateLimited, Suspend, Cancel: It said so.
         """
         call = write_call(task.fn.__module__, task.fn.__qualname__, context.schema, job)
         worker = await self._begin(call)
@@ -182,6 +182,8 @@ def _read(answer: dict[str, Any], context: Context) -> Encoded:
     match answer.get("steer"):
         case "snooze":
             raise Snooze(answer["delay"])
+        case "rate_limited":
+            raise RateLimited(answer["delay"], limit=answer["limit"])
         case "suspend":
             raise Suspend(answer["delay"])
         case "cancel":

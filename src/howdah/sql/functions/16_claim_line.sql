@@ -221,7 +221,9 @@ BEGIN
         quota AS MATERIALIZED (
             SELECT q.name, (q.settings ->> 'total')::int AS total,
                    (q.settings ->> 'per_key')::int AS per_key, q.settings -> 'tiers' AS tiers,
-                   (q.settings ->> 'rate')::int AS rate, (q.settings ->> 'per')::float8 AS per,
+                   CASE WHEN (q.settings ->> 'per') IS NOT NULL
+                        THEN (q.settings ->> 'rate')::int END AS rate,
+                   (q.settings ->> 'per')::float8 AS per,
                    greatest(extract(epoch FROM q.blocked_until - howdah.now()), 0)::float8 AS blocked
             FROM howdah.quota AS q
             WHERE q.name = ANY (v_locked)),
