@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from howdah._db.bulk import BulkProgress, BulkReport
     from howdah._db.fleet import WorkerRecord
+    from howdah._db.flow import Dependencies, Dependency
     from howdah._db.record import JobPage, JobRecord
     from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
     from howdah._model.filter import JobFilter
+    from howdah._model.flow import Finished
     from howdah._model.histogram import Histogram
     from howdah._model.limits import Limit, Rate
     from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from howdah._worker.settings import WorkerSettings
     from howdah.client import Howdah
     from howdah.errors import HowdahError
+    from howdah.flow import Flow
     from howdah.job import Job
+    from howdah.plan import Part, Step, chain, chord, group
     from howdah.sync import SyncJob
     from howdah.task import Sender, Task
 else:
@@ -34,6 +38,10 @@ else:
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
         "Debounce": "howdah._model.window",
+        "Dependencies": "howdah._db.flow",
+        "Dependency": "howdah._db.flow",
+        "Finished": "howdah._model.flow",
+        "Flow": "howdah.flow",
         "Histogram": "howdah._model.histogram",
         "Howdah": "howdah.client",
         "HowdahError": "howdah.errors",
@@ -46,16 +54,21 @@ else:
         "Limit": "howdah._model.limits",
         "Rate": "howdah._model.limits",
         "RateLimited": "howdah._model.outcome",
+        "Part": "howdah.plan",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
         "Snooze": "howdah._model.outcome",
+        "Step": "howdah.plan",
         "Suspend": "howdah._model.outcome",
         "SyncJob": "howdah.sync",
         "Task": "howdah.task",
         "Throttle": "howdah._model.window",
         "WorkerRecord": "howdah._db.fleet",
         "WorkerSettings": "howdah._worker.settings",
+        "chain": "howdah.plan",
+        "chord": "howdah.plan",
+        "group": "howdah.plan",
     }
 
     def __getattr__(name: str) -> object:
@@ -74,6 +87,10 @@ __all__ = [
     "Cancel",
     "Context",
     "Debounce",
+    "Dependencies",
+    "Dependency",
+    "Finished",
+    "Flow",
     "Histogram",
     "Howdah",
     "HowdahError",
@@ -83,6 +100,7 @@ __all__ = [
     "JobRecord",
     "JobState",
     "Limit",
+    "Part",
     "QueueStats",
     "Rate",
     "RateLimited",
@@ -90,10 +108,14 @@ __all__ = [
     "ScheduleRecord",
     "Sender",
     "Snooze",
+    "Step",
     "Suspend",
     "SyncJob",
     "Task",
     "Throttle",
     "WorkerRecord",
     "WorkerSettings",
+    "chain",
+    "chord",
+    "group",
 ]

@@ -16,6 +16,7 @@ from howdah._db import adapt, migrate
 from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
+from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.limits import Drawer
 from howdah._model.options import NOTHING, SendOptions, merge
@@ -27,6 +28,7 @@ from howdah._worker.context import Context
 from howdah._worker.settings import WorkerSettings
 from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
 from howdah.errors import UnknownTaskError, UsageError
+from howdah.flow import Flow
 from howdah.job import Jobs
 from howdah.limits import Limits
 from howdah.schedules import CodeSchedules, Schedules
@@ -84,7 +86,7 @@ class Howdah:
         self.signals = Signals()
         self.jobs = Jobs(self.run)
         #: The same verbs for code that does not await.
-        self.sync = Sync(lambda: self.database_url, schema, pool_size)
+        self.sync = Sync(self, lambda: self.database_url, schema, pool_size)
         self.schedule = CodeSchedules()
         self.schedules = Schedules(self.run, self.jobs)
         self.limits = Limits(self.run)
@@ -192,6 +194,16 @@ class Howdah:
         near = get_close_matches(name, self._tasks, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self._tasks)}"
         raise UnknownTaskError(f"no task named {name!r}: {hint}", task=name)
+
+    def flow(self, *, conn: Any = None, on_failure: OnFailure = "block") -> Flow:
+        """Begin a flow: jobs that wait for others, stored together when the block ends.
+
+        Args:
+            conn: Store them in the transaction that is open there.
+            on_failure: What becomes of a job when one that it waits for fails, unless `add` says
+                otherwise: "block", "cancel" or "run".
+        """
+        return Flow(self, conn=conn, on_failure=on_failure)
 
     async def migrate(self) -> list[str]:
         """Bring the schema up to date. Returns the names of the migrations applied.

@@ -9,8 +9,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from howdah._db import bulk
+from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.flow import Dependencies
 from howdah._db.job import Ending
 from howdah._db.query import Query
 from howdah._db.record import JobPage, JobRecord
@@ -281,6 +283,14 @@ class Jobs:
         self, verb: bulk.Verb, jobs: Iterable[UUID] | JobFilter, progress: Tell | None
     ) -> BulkReport:
         return await walk_async(bulk.act(verb, jobs, progress=progress), self._run)
+
+    async def dependencies(self, job_id: UUID) -> Dependencies:
+        """Read which jobs a job waits or waited for, and which wait or waited for it.
+
+        Both are empty for a job that is in no flow, or does not exist.
+        """
+        found: Dependencies = await self._run(flows.dependencies(job_id))
+        return found
 
     async def counts(self) -> list[tuple[str, JobState, int]]:
         """Count all jobs, live and archived: queue, state, count. Reads every job."""

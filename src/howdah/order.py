@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 from typing_extensions import TypeVar, TypeVarTuple
 
 from howdah._db.job import Receipt
 from howdah._db.query import Query
+from howdah._model.flow import blanks_in, has_blanks, template_of
 from howdah._model.identity import JobIds
 from howdah._model.limits import NO_DRAWS, Draws
+from howdah.errors import UsageError
+from howdah.plan import Draft, Plan, Step
+
+if TYPE_CHECKING:
+    from howdah.task import Sender
 
 R = TypeVar("R", covariant=True)  # what the job results in
 Ts = TypeVarTuple("Ts")
@@ -46,17 +54,70 @@ class BulkOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[R]):
-    """The arguments of one job, checked and encoded, for `send_many`. Made by `task.call(...)`."""
+class Call(Plan[R]):
+    """The arguments of one job, checked and encoded. Made by `task.call(...)`.
+
+    For `send_many`, and for flows. There, what `blanks` names is filled by other jobs.
+    """
 
     task: str
     encoded: str
+    sender: Sender[..., R]
     draws: Draws = NO_DRAWS
-    # A member must name R, or checkers could not tell a Call[str] from a Call[int].
-    result_type: Callable[[], R] | None = None
+    blanks: Mapping[str, Any] = field(default_factory=dict)
+
+    def place(self, draft: Draft, after: Sequence[UUID]) -> Step[R]:
+        """Make a step of it. For a flow."""
+        return draft.step(self, after)
 
 
 class Positional(Protocol[*Ts]):
     """Anything whose arguments can be given by position."""
 
     def call(self, *args: *Ts) -> Any: ...
+
+
+def call_of(sender: Sender[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call[R]:
+    """Check and encode the arguments of one job, but for those that other jobs fill.
+
+    Raises:
+        PayloadError: They do not fit the signature, or cannot be stored.
+    """
+    signature = sender.task.signature
+    if not has_blanks(args, kwargs):
+        encoded = signature.encode(args, kwargs)
+        return Call(signature.task, encoded, sender, sender.task.draws(args, kwargs))
+    values = signature.bind(args, kwargs)
+    known = {parameter.name for parameter in signature.parameters}
+    blanks = {
+        name: value
+        for name, value in values.items()
+        if name in known and next(blanks_in(value), None)
+    }
+    rest = {name: value for name, value in values.items() if name not in blanks}
+    encoded = signature.without(blanks).encode((), rest)
+    markers = {name: template_of(signature.task, name, value) for name, value in blanks.items()}
+    templates = json.dumps(markers)
+    joined = templates if encoded == "{}" else f"{encoded[:-1]},{templates[1:]}"
+    return Call(signature.task, joined, sender, sender.task.draws(args, kwargs), blanks)
+
+
+def encoded_calls(task: str, calls: Iterable[Any]) -> list[str]:
+    """The arguments of many jobs of a task.
+
+    Raises:
+        UsageError: One is no call, or one of another task, or of a flow.
+    """
+    encoded: list[str] = []
+    for call in calls:
+        if not isinstance(call, Call) or call.task != task:
+            raise UsageError(
+                f"cannot send {call!r} with {task!r}: every item must be made by {task}.call(...)"
+            )
+        if call.blanks:
+            raise UsageError(
+                f"cannot send {task!r} with the result of a job that is not over: add the call to a"
+                " flow, app.flow()"
+            )
+        encoded.append(call.encoded)
+    return encoded

@@ -12,17 +12,21 @@ from uuid import UUID
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import adapt, bulk, migrate
+from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.flow import Dependencies
 from howdah._db.job import Ending, Receipt
 from howdah._db.pool import Pool
 from howdah._db.query import Query
 from howdah._db.record import JobPage, JobRecord
 from howdah._db.steps import walk
 from howdah._model.filter import JobFilter, Order
+from howdah._model.flow import OnFailure
 from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
+from howdah.flow import SyncFlow
 from howdah.job import found
 from howdah.limits import SyncLimits
 from howdah.order import BulkOrder, Call, Positional
@@ -195,6 +199,11 @@ class SyncJobs:
     ) -> BulkReport:
         return walk(bulk.act(verb, jobs, progress=progress), self._run)
 
+    def dependencies(self, job_id: UUID) -> Dependencies:
+        """Read which jobs a job waits for, and which wait for it. As `Jobs.dependencies`."""
+        found: Dependencies = self._run(flows.dependencies(job_id))
+        return found
+
     def counts(self) -> list[tuple[str, JobState, int]]:
         """Count all jobs: queue, state, count. As `Jobs.counts`."""
         rows = self._run(queries.count())
@@ -215,7 +224,8 @@ class SyncJobs:
 class Sync:
     """The blocking client of an app."""
 
-    def __init__(self, url: Callable[[], str], schema: str, pool_size: int) -> None:
+    def __init__(self, app: object, url: Callable[[], str], schema: str, pool_size: int) -> None:
+        self._app = app
         self._url = url
         self._schema = schema
         self._pool_size = pool_size
@@ -243,6 +253,14 @@ class Sync:
         if order.queries:
             self.run_all(order.queries, conn=task.conn, done=order.done)
         return order.ids
+
+    def flow(self, *, conn: Any = None, on_failure: OnFailure = "block") -> SyncFlow:
+        """Begin a flow. As `Howdah.flow`."""
+        return SyncFlow(self._app, self, conn=conn, on_failure=on_failure)
+
+    def job(self, job_id: UUID, signature: Signature | None, /) -> SyncJob[Any]:
+        """A handle to a job. For `SyncFlow.job`."""
+        return SyncJob(self.jobs, job_id, is_new=True, signature=signature)
 
     def _job(self, receipt: Receipt) -> SyncJob[Any]:
         return SyncJob(self.jobs, receipt.id, is_new=receipt.created)

@@ -22,7 +22,7 @@ from howdah._model.window import Debounce, Throttle
 from howdah._worker.tasks import Executor
 from howdah.errors import UsageError
 from howdah.job import Job, Jobs
-from howdah.order import BulkOrder, Call, Order, Positional
+from howdah.order import BulkOrder, Call, Order, Positional, call_of, encoded_calls
 
 P = ParamSpec("P")  # what a sender gives
 R = TypeVar("R", covariant=True)  # what the job results in
@@ -81,13 +81,12 @@ class Sender(Generic[P, R]):
         return Job(app.jobs, receipt.id, is_new=is_new, signature=self.task.signature)
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
-        """Check and encode the arguments of one job, for `send_many`.
+        """Check and encode the arguments of one job, for `send_many` or a flow.
 
         Raises:
             PayloadError: They do not fit the signature, or cannot be stored.
         """
-        encoded = self.task.signature.encode(args, kwargs)
-        return Call(self.task.name, encoded, self.task.draws(args, kwargs))
+        return call_of(self, args, kwargs)
 
     @overload
     async def send_many(self: Positional[*Ts], items: Iterable[tuple[*Ts]]) -> JobIds: ...
@@ -235,6 +234,11 @@ class Sender(Generic[P, R]):
         ]
         return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
 
+    def said_with(self, draws: Draws) -> str:
+        """The options of one job as JSON text, with what it draws from."""
+        more = self._said_more + draws.said_more("group" in self._said)
+        return "{" + more[1:] + "}"
+
     def _draws_of(
         self, items: list[Any]
     ) -> tuple[list[str | None] | None, list[tuple[str, ...] | None] | None]:
@@ -248,13 +252,7 @@ class Sender(Generic[P, R]):
     def _encoded(self, items: list[Any]) -> list[str]:
         if not (items and isinstance(items[0], Call)):
             return self.task.signature.encode_many(items)
-        for item in items:
-            if not isinstance(item, Call) or item.task != self.task.name:
-                raise UsageError(
-                    f"cannot send {item!r} with {self.task.name!r}: every item must be made by"
-                    f" {self.task.name}.call(...)"
-                )
-        return [item.encoded for item in items]
+        return encoded_calls(self.task.name, items)
 
     @cached_property
     def merged(self) -> SendOptions:

@@ -33,6 +33,7 @@ class JobRecord:
         flow_id: The flow that it is part of.
         dead_letter: The queue that gets a copy when it fails.
         source: Of such a copy: the id, queue and task of the job that failed.
+        blockers: How many jobs of its flow it waits for.
     """
 
     id: UUID
@@ -68,6 +69,7 @@ class JobRecord:
     flow_id: UUID | None
     dead_letter: str | None
     source: Mapping[str, Any] | None
+    blockers: int | None
 
     @classmethod
     def read(cls, row: Row) -> JobRecord:
@@ -108,6 +110,7 @@ class JobRecord:
             flow_id=None if row[30] is None else UUID(row[30]),
             dead_letter=row[31],
             source=_json(row[32]),
+            blockers=row[33],
         )
 
 

@@ -7,7 +7,7 @@ something is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Never, NoReturn, NotRequired
 
@@ -42,6 +42,7 @@ class Signature:
 
     __slots__ = (
         "_arguments",
+        "_parts",
         "_positional",
         "_result",
         "context",
@@ -67,6 +68,7 @@ class Signature:
         self._positional = tuple(p.name for p in parameters if p.is_positional)
         self._arguments = _arguments_codec(task, parameters)
         self._result = _result_codec(task, returns)
+        self._parts: dict[frozenset[str], Signature] = {}
 
     @classmethod
     def of(
@@ -121,6 +123,30 @@ class Signature:
     def by_name(self, args: tuple[Any, ...]) -> dict[str, Any]:
         """Arguments that were given by position, by name."""
         return dict(zip(self._positional, args))  # noqa: B905 - `encode` refuses too many
+
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by parameter name, unchecked but for their number.
+
+        Raises:
+            PayloadMismatchError: There are too many, or one is given twice.
+        """
+        values = dict(zip(self._positional, args, strict=False)) | dict(kwargs)
+        if len(values) != len(args) + len(kwargs):
+            self._refuse_call(args, kwargs)
+        return values
+
+    def without(self, names: Collection[str]) -> Signature:
+        """The same but for some parameters, which somebody else fills."""
+        key = frozenset(names)
+        if key not in self._parts:
+            self._parts[key] = Signature(
+                task=self.task,
+                parameters=tuple(p for p in self.parameters if p.name not in key),
+                returns=Any,
+                context=self.context,
+                limit=self.limit,
+            )
+        return self._parts[key]
 
     def encode_many(self, items: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> list[str]:
         """Encode the arguments of many jobs, in order.

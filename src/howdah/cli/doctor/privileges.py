@@ -25,9 +25,10 @@ _SEND_FUNCTIONS = {
 }
 _WORK_TABLES = {
     "job": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "archive": {"SELECT", "INSERT", "DELETE"},
+    "archive": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "jobs": {"SELECT"},
     "lane": {"SELECT", "INSERT", "DELETE"},
+    "dependency": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "queue": {"SELECT", "INSERT"},
     "worker": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "log": {"SELECT", "INSERT"},

@@ -8,7 +8,8 @@
 -- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline
 -- (timestamp or seconds), throttle, debounce, replace (see send_in_window), group, limits (an array
 -- of 'name', 'name:key' or 'name/tier:key'). new_id says that the sender has just made the id, so
--- that the archive need not be asked for it; window, that the key is not this job's alone.
+-- that the archive need not be asked for it; window, that the key is not this job's alone; flow_id
+-- and blockers are send_flow's.
 
 CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -16,7 +17,9 @@ AS $$
 DECLARE
     v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
                               'expire_in', 'key', 'tags', 'retention', 'deadline', 'throttle',
-                              'debounce', 'replace', 'window', 'group', 'limits'];
+                              'debounce', 'replace', 'window', 'group', 'limits', 'flow_id',
+                              'blockers'];
+    v_inner   text[] := ARRAY['new_id', 'window', 'flow_id', 'blockers'];
     v_unknown text;
     v_name    text;
     v_value   jsonb;
@@ -29,7 +32,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'there is no option %: the options are %',
             quote_literal(v_unknown),
-            array_to_string(array_remove(array_remove(v_known, 'new_id'), 'window'), ', ')
+            array_to_string(ARRAY(SELECT k FROM unnest(v_known) AS k WHERE k <> ALL (v_inner)), ', ')
             USING ERRCODE = 'HW005', DETAIL = jsonb_build_object('option', v_unknown)::text;
     END IF;
     IF p_options ? 'retry' AND (
@@ -99,7 +102,7 @@ DECLARE
     v_start    timestamptz := coalesce(
         (p_options ->> 'start_after')::timestamptz,
         howdah.now() + (p_options ->> 'delay')::float8 * interval '1 second');
-    v_ready    boolean  := coalesce(v_start <= howdah.now(), true);
+    v_ready    boolean  := coalesce(v_start <= howdah.now(), true) AND NOT p_options ? 'blockers';
     v_deadline timestamptz;
     v_found    uuid;
     v_limits   text[];
@@ -137,7 +140,8 @@ BEGIN
     END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
-                                retention, start_after, ready_xid, deadline, policy, line, limits)
+                                retention, start_after, ready_xid, deadline, policy, line, limits,
+                                flow_id, blockers, held)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
                 CASE WHEN p_options ? 'tags'
                      THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'tags')) END,
@@ -148,7 +152,10 @@ BEGIN
                 CASE WHEN v_ready THEN pg_current_xact_id() END,
                 v_deadline,
                 CASE WHEN p_options ? 'window' THEN 'window' END,
-                v_line, v_limits)
+                v_line, v_limits,
+                (p_options ->> 'flow_id')::uuid,
+                (p_options ->> 'blockers')::int,
+                CASE WHEN p_options ? 'blockers' THEN 'flow' END)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked

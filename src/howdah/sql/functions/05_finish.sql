@@ -23,6 +23,7 @@ DECLARE
     v_keep   date := howdah.keep_until(NULL);
     v_quotas text[];
     v_queues text[];
+    v_over   jsonb;
 BEGIN
     -- On the primary key, and on nothing else: see docs/internals/storage.md for what an index
     -- on (worker_id, id) did to this plan. `= ANY (ARRAY[...])` and not `=`: that could also be
@@ -61,8 +62,12 @@ BEGIN
            CASE WHEN count(*) < cardinality(p_ids)
                 THEN coalesce(string_agg(g.id::text, ','), '') END,
            (SELECT array_agg(DISTINCT f.name) FROM freed AS f),
-           array_agg(DISTINCT g.queue) FILTER (WHERE g.line IS NOT NULL)
-    INTO applied, ids, v_quotas, v_queues
+           array_agg(DISTINCT g.queue) FILTER (WHERE g.line IS NOT NULL),
+           jsonb_agg(howdah.ending(
+               g.id, g.task, g.outcome, g.result::jsonb, coalesce(g.error::jsonb, g.errors -> -1),
+               CASE WHEN g.retention IS NULL THEN v_keep ELSE howdah.keep_until(g.retention) END))
+               FILTER (WHERE g.flow_id IS NOT NULL)
+    INTO applied, ids, v_quotas, v_queues, v_over
     FROM gone AS g;
     -- Who was held up may go on. Plain jobs hold up nobody.
     IF v_queues IS NOT NULL THEN
@@ -70,6 +75,9 @@ BEGIN
     END IF;
     IF v_quotas IS NOT NULL THEN
         PERFORM howdah.wake_quotas(v_quotas);
+    END IF;
+    IF v_over IS NOT NULL THEN
+        PERFORM howdah.follow(v_over);
     END IF;
     RETURN NEXT;
 END

@@ -28,8 +28,13 @@ BEGIN
                b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors,
                b.line, b.limits, b.policy, b.flow_id, b.dead_letter, b.source
         FROM back AS b
-        RETURNING queue, priority INTO v_lane;
-        EXIT WHEN FOUND;
+        RETURNING queue, priority, flow_id INTO v_lane;
+        IF FOUND THEN
+            IF v_lane.flow_id IS NOT NULL THEN
+                PERFORM howdah.rejoin(p_id);
+            END IF;
+            EXIT;
+        END IF;
     END LOOP;
     IF v_lane.queue IS NULL THEN
         PERFORM howdah.refuse('retry', p_id, 'retry, completed, failed, expired or cancelled');

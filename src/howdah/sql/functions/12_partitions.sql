@@ -208,8 +208,8 @@ BEGIN
 END
 $$;
 
--- Deletes rows of the default partitions whose day is over, at most p_limit of each. Answers with
--- how many.
+-- Deletes rows of the default partitions whose day is over, and which job waited for which where the
+-- waiting one's day is, at most p_limit of each. Answers with how many.
 DROP FUNCTION IF EXISTS howdah.delete_strays(int, int);
 CREATE OR REPLACE FUNCTION howdah.delete_strays(
     p_log_days int, p_limit int, p_sample_days int DEFAULT 14
@@ -221,6 +221,7 @@ DECLARE
     v_archived bigint;
     v_logged   bigint;
     v_sampled  bigint;
+    v_waited   bigint;
 BEGIN
     DELETE FROM howdah.archive_default AS a
     WHERE a.ctid = ANY (ARRAY(
@@ -243,6 +244,13 @@ BEGIN
         LIMIT p_limit
         FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_sampled = ROW_COUNT;
-    RETURN v_archived + v_logged + v_sampled;
+    DELETE FROM howdah.dependency AS d
+    WHERE d.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM howdah.dependency AS s
+        WHERE s.keep_until < v_today
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_waited = ROW_COUNT;
+    RETURN v_archived + v_logged + v_sampled + v_waited;
 END
 $$;

@@ -14,6 +14,7 @@ AS $$
 DECLARE
     v_ids    uuid[];
     v_states text[];
+    v_over   jsonb;
 BEGIN
     -- In one order, as everybody who takes several: two who delete the same must not wait for
     -- each other. The state counts once the lock is had, since a claim may be under way.
@@ -23,14 +24,25 @@ BEGIN
         ORDER BY j.id
         FOR UPDATE),
     live AS (
-        DELETE FROM howdah.job AS j USING waiting AS w WHERE j.id = w.id RETURNING j.id, j.state),
+        DELETE FROM howdah.job AS j USING waiting AS w WHERE j.id = w.id
+        RETURNING j.id, j.state, j.task, j.flow_id),
     over AS (
         DELETE FROM howdah.archive AS a
         WHERE a.id = ANY (p_ids) AND a.state = ANY (p_states)
         RETURNING a.id, a.state)
-    SELECT array_agg(g.id), array_agg(g.state) INTO v_ids, v_states
-    FROM (SELECT l.id, l.state FROM live AS l UNION ALL SELECT o.id, o.state FROM over AS o) AS g;
+    SELECT array_agg(g.id), array_agg(g.state),
+           jsonb_agg(howdah.ending(g.id, g.task, 'cancelled', NULL, '{"type": "Deleted"}', NULL))
+               FILTER (WHERE g.flow_id IS NOT NULL)
+    INTO v_ids, v_states, v_over
+    FROM (SELECT l.id, l.state, l.task, l.flow_id FROM live AS l
+          UNION ALL
+          SELECT o.id, o.state, NULL, NULL FROM over AS o) AS g;
     DELETE FROM howdah.log AS l WHERE l.job_id = ANY (v_ids);
+    DELETE FROM howdah.dependency AS d WHERE d.child = ANY (v_ids);
+    -- Who waits for a job that is gone waits for one that was cancelled.
+    IF v_over IS NOT NULL THEN
+        PERFORM howdah.follow(v_over);
+    END IF;
     RETURN QUERY SELECT g.id, g.state FROM unnest(v_ids, v_states) AS g (id, state);
 END
 $$;

@@ -7,5 +7,6 @@ SELECT v.id::text, v.queue, v.task, v.state, v.priority::int8, v.attempt::int8, 
        extract(epoch FROM v.retention)::float8, extract(epoch FROM v.cancel_requested_at)::float8,
        v.cancel_reason, v.progress::text, v.errors::text, v.result::text, v.ready,
        extract(epoch FROM v.deadline)::float8, v.held, v.line, array_to_json(v.limits)::text,
-       v.policy, v.flow_id::text, v.dead_letter, v.source::text
+       v.policy, v.flow_id::text, v.dead_letter, v.source::text,
+       v.blockers::int8
 FROM howdah.find(:filter::text::jsonb, :after::text::uuid, :newest::boolean, :limit::int8) AS v
