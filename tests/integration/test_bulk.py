@@ -21,6 +21,7 @@ BATCH = 3
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "BATCH", BATCH)
+    monkeypatch.setattr(bulk, "FOUND", 2 * BATCH)
 
 
 async def test_all_that_fit_are_cancelled_in_batches_and_the_rest_is_left(

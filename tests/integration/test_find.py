@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from howdah import Howdah, JobFilter, JobPage, JobState
+from howdah._db import bulk
 from howdah._db import job as queries
 from howdah._db.migrate import migrate
 from howdah._db.query import Query
@@ -226,9 +227,10 @@ def crowded(database_url: str) -> Iterator[Desk]:
 
 def plan_of(desk: Desk, wanted: JobFilter) -> str:
     """The plan of the statement that `howdah.find` makes for a page."""
-    where = desk.value("SELECT howdah.fitting(%s::text::jsonb)", wanted.to_json())
-    text = f"EXPLAIN SELECT v.* FROM howdah.jobs AS v WHERE {where} ORDER BY v.id DESC LIMIT 51"
-    return "\n".join(row[0] for row in desk.sql(text.replace("%", "%%")))
+    search = desk.value(
+        "SELECT howdah.search('v.*', %s::text::jsonb, NULL, true, 51)", wanted.to_json()
+    )
+    return "\n".join(row[0] for row in desk.sql(f"EXPLAIN {search}".replace("%", "%%")))
 
 
 @pytest.mark.parametrize(
@@ -246,6 +248,40 @@ def test_only_the_table_that_can_hold_the_state_is_looked_at(
     plan = plan_of(crowded, wanted)
 
     assert (job, archive) == ("on job" in plan, "on archive_default" in plan)
+
+
+@pytest.mark.parametrize("name", ["finished_after", "created_after"])
+def test_days_that_have_nothing_of_a_time_are_not_looked_at(desk: Desk, name: str) -> None:
+    for day in ("2099-02-01", "2099-02-02"):
+        desk.sql("SELECT howdah.make_partition('archive', 'keep_until', %s::text::date)", day)
+        desk.sql(
+            "INSERT INTO howdah.archive (keep_until, finished_at, fence, created_at, id, attempt,"
+            " priority, crash_count, state, queue, task, args)"
+            " SELECT %s::text::date, at, 1, at, pg_catalog.gen_random_uuid(), 1, 0, 0, 'completed',"
+            " 'q', 't', '{}' FROM (SELECT %s::text::timestamptz) AS x (at)",
+            day,
+            day,
+        )
+
+    plan = plan_of(desk, JobFilter(**{name: datetime(2099, 2, 2, tzinfo=UTC)}))
+
+    assert ("archive_20990202" in plan, "archive_20990201" in plan) == (True, False)
+
+
+def test_days_that_have_nothing_are_left_out_without_losing_what_has_no_day_yet(
+    desk: Desk,
+) -> None:
+    desk.sql("SELECT howdah.make_partition('archive', 'keep_until', '2099-02-01'::date)")
+    desk.sql("SELECT howdah.make_partition('archive', 'keep_until', 'infinity'::date)")
+    for keep_until in ("2099-02-01", "2099-02-02", "infinity"):
+        desk.sql(
+            "UPDATE howdah.archive SET keep_until = %s::text::date WHERE id = %s",
+            keep_until,
+            ended(desk),
+        )
+
+    assert 3 == desk.run(bulk.count(JobFilter(finished_after=LONG_AGO)))
+    assert 0 == desk.run(bulk.count(JobFilter(finished_before=LONG_AGO)))
 
 
 def test_what_failed_is_found_by_its_own_index(crowded: Desk) -> None:

@@ -8,7 +8,7 @@ After an interruption the same call goes on with the rest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
@@ -22,6 +22,8 @@ from howdah._model.states import TRANSITIONS, JobState, allows
 from howdah.errors import DatabaseError, JobError, UsageError
 
 BATCH = 200
+# Found at once and kept in memory: a search may cost the archive from end to end.
+FOUND = 50_000
 _DEADLOCK = "40P01"
 
 
@@ -167,26 +169,28 @@ def _on_all(
     total = 0 if progress is None else (yield count(wanted))
     seen = 0
     after: UUID | None = None
-    while ids := (yield find_ids(wanted, after=after, limit=BATCH)):
+    while ids := (yield find_ids(wanted, after=after, limit=FOUND)):
         after = ids[-1]
-        yield from _batch(verb, ids, wanted.states, report)
-        seen += len(ids)
-        if progress is not None:
-            progress(BulkProgress(seen, max(total, seen)))
+        for batch in _batches(ids):
+            yield from _batch(verb, batch, wanted.states, report)
+            seen += len(batch)
+            if progress is not None:
+                progress(BulkProgress(seen, max(total, seen)))
 
 
 def _on_these(
     verb: Verb, ids: Sequence[UUID], report: BulkReport, progress: Tell | None
 ) -> Steps[None]:
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
+    seen = 0
+    for batch in _batches(ids):
         answered = yield from _batch(verb, batch, TRANSITIONS[verb.name], report)
         for job_id in batch:
             if job_id not in answered and job_id not in report.refused:
                 # It was not in a state that fits. Asked alone, the database says why.
                 yield from _alone(verb, job_id, report)
+        seen += len(batch)
         if progress is not None:
-            progress(BulkProgress(start + len(batch), len(ids)))
+            progress(BulkProgress(seen, len(ids)))
 
 
 def _batch(
@@ -217,6 +221,10 @@ def _alone(verb: Verb, job_id: UUID, report: BulkReport) -> Steps[None]:
         report.states[JobState((yield verb.one(job_id)))] += 1
     except JobError as error:
         report.refused[job_id] = error
+
+
+def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
 def _ids_of(verb: Verb, jobs: Iterable[UUID]) -> list[UUID]:
