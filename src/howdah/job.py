@@ -22,6 +22,7 @@ from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah.errors import JobNotFoundError
 from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
+from howdah.updating import Updating
 
 R = TypeVar("R")
 
@@ -99,7 +100,7 @@ class Job(Generic[R]):
         return await self._jobs.delete(self.id)
 
 
-class Jobs:
+class Jobs(Updating):
     """What can be asked of any job, by its id: `app.jobs`."""
 
     def __init__(self, run: Runs) -> None:

@@ -34,6 +34,7 @@ from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 from howdah.schedules import SyncSchedules
 from howdah.stats import SyncStats
 from howdah.task import Sender
+from howdah.updating import SyncUpdating
 from howdah.workers import SyncWorkers
 
 P = ParamSpec("P")
@@ -94,7 +95,7 @@ class SyncJob(Generic[R]):
         return self._jobs.delete(self.id)
 
 
-class SyncJobs:
+class SyncJobs(SyncUpdating):
     """What can be asked of any job, by its id: `app.sync.jobs`. As `Jobs`."""
 
     def __init__(self, run: Callable[..., Any]) -> None:

@@ -17,6 +17,7 @@ from howdah._db import migrate, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
 from tests.integration.promises import (
     claiming,
+    deadlines,
     ending,
     housekeeping,
     managing,
@@ -36,7 +37,18 @@ def promises_of(module: ModuleType) -> Iterator[Promise]:
             yield value
 
 
-MODULES = (sending, claiming, ending, managing, housekeeping, waking, scheduling, watching, windows)
+MODULES = (
+    sending,
+    claiming,
+    ending,
+    managing,
+    housekeeping,
+    waking,
+    scheduling,
+    watching,
+    windows,
+    deadlines,
+)
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 

@@ -110,6 +110,15 @@ def expired(desk: Desk, clock: Clock, job: Subject) -> bool:
     return desk.run(jobs.expire(grace=0, limit=10)) == 1
 
 
+def late(desk: Desk, clock: Clock, job: Subject) -> bool:
+    clock.advance(HOUR + 1)
+    return desk.run(jobs.expire_late(limit=10)) == 1
+
+
+def changed(job_id: UUID) -> Query[str]:
+    return jobs.update(job_id, '{"priority": 1, "args": {"n": 1}}')
+
+
 WAYS: dict[str, list[Way]] = {
     "claim": [Way(claimed)],
     "complete": [Way(ended(Verdict.COMPLETED)), Way(completed_in_a_transaction)],
@@ -128,6 +137,7 @@ WAYS: dict[str, list[Way]] = {
         Way(orphan_swept),
     ],
     "cancel": [Way(asked(jobs.cancel))],
+    "update": [Way(asked(changed)), Way(asked(changed), delay=HOUR)],
     "resume": [Way(asked(jobs.resume)), Way(asked(jobs.resume), delay=HOUR)],
     "retry": [Way(asked(jobs.retry)), Way(asked(jobs.retry), delay=HOUR)],
     "delete": [Way(asked(jobs.delete)), Way(asked(jobs.delete), delay=HOUR)],
@@ -135,6 +145,7 @@ WAYS: dict[str, list[Way]] = {
     "expire": [
         Way(expired, options={"expire_in": HOUR, "retry": Retry(limit=1)}),
         Way(expired, options={"expire_in": HOUR, "retry": Retry(limit=0)}),
+        Way(late, options={"deadline": HOUR}),
     ],
 }
 
@@ -209,7 +220,7 @@ def test_a_verb_leads_exactly_where_the_table_says(
 
 
 @pytest.mark.parametrize("state", JobState)
-@pytest.mark.parametrize("verb", ["cancel", "resume", "retry", "delete"])
+@pytest.mark.parametrize("verb", ["cancel", "resume", "retry", "update", "delete"])
 def test_whoever_asks_for_what_a_state_forbids_is_told_the_verb_and_the_state(
     desk: Desk, clock: Clock, verb: str, state: JobState
 ) -> None:
@@ -258,6 +269,7 @@ def test_a_worker_whose_claim_is_over_is_refused_while_another_runs_the_job(
         (verb, way)
         for verb in ("reattempt", "snooze", "suspend", "release", "expire")
         for way in WAYS[verb]
+        if way.act is not late
     ],
 )
 def test_a_job_that_was_asked_to_stop_is_cancelled_by_whatever_gives_it_back(
@@ -272,7 +284,7 @@ def test_a_job_that_was_asked_to_stop_is_cancelled_by_whatever_gives_it_back(
     assert (JobState.CANCELLED, "not wanted") == (row["state"], row["cancel_reason"])
 
 
-@pytest.mark.parametrize("verb", [jobs.cancel, jobs.retry, jobs.resume, jobs.delete])
+@pytest.mark.parametrize("verb", [jobs.cancel, jobs.retry, jobs.resume, changed, jobs.delete])
 def test_a_job_that_never_was_is_not_found(desk: Desk, verb: Callable[[UUID], Query[str]]) -> None:
     with pytest.raises(JobNotFoundError) as caught:
         desk.run(verb(missing := uuid4()))

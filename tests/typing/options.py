@@ -51,3 +51,15 @@ async def the_signature_passes_through() -> None:
     await sender.send(7)  # error
     await sender.send()  # error
     await sender.send("ann@example.com", frist_name="Ann")  # error
+
+
+async def what_waits_is_changed_by_checked_arguments() -> None:
+    job = await welcome.send("ann@example.com")
+    await app.jobs.update(job.id, args=welcome.call("bob@example.com"), priority=1)
+    await app.jobs.update_key(welcome, "ann", start_after=0, deadline=timedelta(hours=1))
+    app.sync.jobs.update(job.id, retry=Retry(limit=1), tags=["a"])
+
+    await app.jobs.update(job.id, args=welcome.call(7))  # error
+    await app.jobs.update(job.id, args={"email": "bob@example.com"})  # error
+    await app.jobs.update(job.id, key="ann")  # error
+    await app.jobs.update_key("welcome", "ann", priority=1)  # error

@@ -327,6 +327,11 @@ def expire(*, grace: float, limit: int) -> Query[int]:
     return Query("job/expire", {"grace": grace, "limit": limit}, _scalar)
 
 
+def expire_late(*, limit: int) -> Query[int]:
+    """End jobs that have not begun by their deadline. Answers with how many."""
+    return Query("job/expire_late", {"limit": limit}, _scalar)
+
+
 def _rows(rows: Sequence[Row]) -> Sequence[Row]:
     return rows
 

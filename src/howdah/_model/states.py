@@ -73,6 +73,7 @@ TRANSITIONS: Mapping[str, _Row] = MappingProxyType(
             created={CANCELLED}, retry={CANCELLED}, waiting={CANCELLED}, active={ACTIVE}
         ),
         "resume": _row(waiting={RETRY}),
+        "update": _row(created={CREATED}, retry={RETRY}),
         "retry": _row(
             retry={RETRY},
             completed={RETRY},
@@ -91,7 +92,10 @@ TRANSITIONS: Mapping[str, _Row] = MappingProxyType(
         ),
         # Said by time.
         "promote": _row(created={CREATED}, retry={RETRY}, waiting={RETRY}),
-        "expire": _row(active={RETRY, EXPIRED}),
+        # While it runs because of its time limit, else because of its deadline.
+        "expire": _row(
+            created={EXPIRED}, retry={EXPIRED}, waiting={EXPIRED}, active={RETRY, EXPIRED}
+        ),
     }
 )
 

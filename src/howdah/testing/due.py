@@ -47,6 +47,8 @@ class Due:
         self._scheduler.run()
         if self._failures:
             raise AssertionError(self._failures[0])
+        while self._link.run(jobs.expire_late(limit=BATCH)) == BATCH:
+            pass
         promoted, next_in = BATCH, None
         while promoted == BATCH:
             promoted, next_in = self._link.run(jobs.promote(limit=BATCH, within=None))

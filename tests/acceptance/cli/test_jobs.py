@@ -268,3 +268,29 @@ def test_jobs_that_a_worker_finishes_meanwhile_are_left_out_and_are_no_error(
     assert 0 == worker.leave()
     ended = dict(sql("SELECT state, count(*) FROM howdah.archive GROUP BY state"))
     assert 3000 == ended.get("completed", 0) + ended.get("cancelled", 0)
+
+
+def test_sends_of_a_window_are_one_job(program: Program) -> None:
+    words = ("welcome", "--key", "k", "--debounce", "1h", "--max-wait", "2h", "--deadline", "1d")
+    first = sent(program, *words, "email=a@x.org")
+    again = program.run("jobs", "send", *words, "email=b@x.org", *WITH_APP)
+    alone = program.run("jobs", "send", "welcome", "email=a@x.org", "--max-wait", "2h", *WITH_APP)
+
+    assert f"{first} (it was there already)" in again.out
+    assert "b@x.org" == shown(program, first)["args"]["email"]
+    assert "give --debounce as well" in alone.err
+
+
+def test_a_job_that_waits_is_changed_by_id_and_by_key(program: Program) -> None:
+    job_id = sent(program, "welcome", "email=a@x.org", "--key", "k")
+
+    by_id = program.run("jobs", "update", job_id, "email=b@x.org", "--priority", "3", *WITH_APP)
+    by_key = program.run("jobs", "update", "--task", "welcome", "--key", "k", "--delay", "1h")
+    nobody = program.run("jobs", "update", "--task", "welcome", "--key", "x", "--delay", "1h")
+    wrong = program.run("jobs", "update", job_id, "mail=b@x.org", *WITH_APP)
+
+    found = shown(program, job_id)
+    assert (job_id, job_id) == (by_id.out.strip(), by_key.out.strip())
+    assert ("b@x.org", 3, False) == (found["args"]["email"], found["priority"], found["ready"])
+    assert "no job of that key waits" in nobody.out
+    assert "did you mean 'email'" in wrong.err

@@ -241,7 +241,7 @@ GUARDS = [
     ),
     Guard(
         CHANGE,
-        "jsonb_object_keys(p_changes - v_known)",
+        "jsonb_object_keys(p_changes - v_known - '{task,limits,group}'::text[])",
         "jsonb_object_keys('{}')",
         a_job_is_changed_only_in_what_can_be_changed,
     ),

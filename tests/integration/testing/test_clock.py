@@ -145,3 +145,16 @@ async def test_a_schedule_fires_as_often_as_it_says(howdah: Testbed, howdah_app:
 
     assert 3 == done.completed
     assert 3 == len(howdah.sent(look))
+
+
+async def test_time_passes_deadlines_before_it_makes_jobs_claimable(
+    howdah: Testbed, howdah_app: Howdah
+):
+    @howdah_app.task
+    async def work() -> None: ...
+
+    job = await work.using(deadline=60, start_after=120).send()
+
+    await howdah.advance(200)
+
+    assert JobState.EXPIRED == await job.state()

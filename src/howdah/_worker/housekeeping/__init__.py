@@ -1,5 +1,5 @@
-"""What every worker does for all: promotes, fires schedules, sweeps dead workers, keeps partitions,
-takes samples.
+"""What every worker does for all: expires, promotes, fires schedules, sweeps dead workers, keeps
+partitions, takes samples.
 
 Each pass is safe on any number of workers at once, so nothing depends on a leader. A pass that
 fails is told and comes again.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from howdah._model.signals import PassFailed, Signals
 from howdah._worker.blocking_link import BlockingLink
 from howdah._worker.housekeeping.archiver import Archiver
+from howdah._worker.housekeeping.deadlines import Deadlines
 from howdah._worker.housekeeping.promoter import Promoter
 from howdah._worker.housekeeping.sampler import Sampler
 from howdah._worker.housekeeping.scheduler import Scheduler
@@ -34,6 +35,8 @@ class Housekeeper:
         self._link = link
         self._signals = signals
         self._passes: dict[str, Callable[[], float]] = {
+            # First, so that nobody promotes what is late.
+            "deadline": Deadlines(link).run,
             "promote": Promoter(link).run,
             "schedule": Scheduler(link, signals).run,
             "sweep": Sweeper(link, settings, signals).run,

@@ -22,6 +22,7 @@ _SEND_FUNCTIONS = {
     "wake",
     "channel",
     "idle_lock",
+    "line_of",
 }
 _WORK_TABLES = {
     "job": {"SELECT", "INSERT", "UPDATE", "DELETE"},

@@ -10,6 +10,7 @@ COMMANDS = (
     Entry("list", "howdah.cli.jobs.list:list_jobs", "List jobs, the newest first."),
     Entry("show", "howdah.cli.jobs.show:show", "All about one job."),
     Entry("send", "howdah.cli.jobs.send:send", "Send a job."),
+    Entry("update", "howdah.cli.jobs.update:update", "Change jobs that wait."),
     Entry("cancel", "howdah.cli.jobs.cancel:cancel", "Cancel jobs that have not finished."),
     Entry("retry", "howdah.cli.jobs.retry:retry", "Run finished jobs again."),
     Entry("resume", "howdah.cli.jobs.resume:resume", "Wake jobs that were suspended."),

@@ -20,6 +20,7 @@ from howdah.cli.options import AppOption, AsJson, Schema, Url
 from howdah.cli.output import print_json, say
 from howdah.cli.target import Target, find_target
 from howdah.errors import PayloadMismatchError, UsageError
+from howdah.task import Sender
 
 DEFAULT_QUEUE = "default"
 
@@ -105,7 +106,7 @@ def send(
     options = SendOptions(
         id=job_id,
         priority=priority,
-        start_after=_start(delay, start_after),
+        start_after=start_of(delay, start_after),
         retry=retry,
         expire_in=words.seconds(expire_in),
         key=key,
@@ -143,17 +144,26 @@ def _order(
             "cannot choose the queue of an app's task: leave out --queue, its code decides"
         )
     sender = target.app.find_task(task).using(**_said(options))
+    return sender.order((), fitting(sender, given)).query
+
+
+def fitting(sender: Sender[..., Any], given: list[str]) -> dict[str, Any]:
+    """The arguments of a job by name, read in the way that fits its task."""
+    found = words.arguments(given)
     try:
-        return sender.order((), words.arguments(given)).query
+        sender.task.signature.encode((), found)
     except PayloadMismatchError:
         # 0123 is a number to JSON, and may be a text to the task.
         if (as_texts := words.texts(given)) is None:
             raise
         try:
-            return sender.order((), as_texts).query
+            sender.task.signature.encode((), as_texts)
         except PayloadMismatchError:
             pass
+        else:
+            return as_texts
         raise
+    return found
 
 
 def _said(options: SendOptions) -> dict[str, Any]:
@@ -174,7 +184,8 @@ def _debounce(wait: str | None, max_wait: str | None) -> Debounce | None:
     return None if seconds is None else Debounce(seconds, max_wait=words.seconds(max_wait))
 
 
-def _start(delay: str | None, start_after: str | None) -> Any:
+def start_of(delay: str | None, start_after: str | None) -> Any:
+    """When a job is to start, by whichever of the two options was given."""
     if delay is not None and start_after is not None:
         raise UsageError("cannot use --delay and --start-after together: give one of them")
     return words.seconds(delay) if delay is not None else words.moment(start_after)

@@ -1,7 +1,9 @@
 -- update: created, retry -> the same, with other arguments or options
 --
 -- Raises HW002 for a job in another state, HW003 when there is none, HW005 and HW006 as a send
--- does. What is not named in p_changes stays as it is.
+-- does. What is not named in p_changes stays as it is. Beside `args` there may be `task`, the task
+-- that they were checked for (a job of another is refused), and `limits` and `group`, what a job
+-- with them draws from.
 CREATE OR REPLACE FUNCTION howdah.update_job(p_id uuid, p_changes jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -9,6 +11,11 @@ DECLARE
     v_state text;
 BEGIN
     PERFORM howdah.check_changes(p_changes);
+    IF EXISTS (SELECT FROM howdah.job AS j WHERE j.id = p_id AND j.task <> p_changes ->> 'task') THEN
+        RAISE EXCEPTION 'cannot update job %: the arguments are for task %, and it is of another',
+            p_id, quote_literal(p_changes ->> 'task')
+            USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
+    END IF;
     v_state := howdah.change(p_id, p_changes);
     IF v_state IS NULL THEN
         PERFORM howdah.refuse('update', p_id, 'created or retry');
@@ -47,8 +54,11 @@ DECLARE
                               'tags', 'retention', 'deadline'];
     v_unknown text;
 BEGIN
-    PERFORM howdah.check_options(p_changes - 'args');
-    SELECT k INTO v_unknown FROM jsonb_object_keys(p_changes - v_known) AS k ORDER BY k LIMIT 1;
+    PERFORM howdah.check_options(p_changes - '{args,task}'::text[]);
+    SELECT k INTO v_unknown
+    FROM jsonb_object_keys(p_changes - v_known - '{task,limits,group}'::text[]) AS k
+    ORDER BY k
+    LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'cannot change option %: what can be changed is %',
             quote_literal(v_unknown), array_to_string(v_known, ', ')
@@ -81,6 +91,8 @@ DECLARE
         (p_changes ->> 'start_after')::timestamptz,
         howdah.now() + (p_changes ->> 'delay')::float8 * interval '1 second');
     v_due   boolean     := coalesce(v_start <= howdah.now(), true);
+    v_limits text[]     := CASE WHEN p_changes ? 'limits'
+                                THEN ARRAY(SELECT jsonb_array_elements_text(p_changes -> 'limits')) END;
     v_job   record;
 BEGIN
     UPDATE howdah.job AS j
@@ -100,11 +112,21 @@ BEGIN
         tags        = CASE WHEN p_changes ? 'tags'
                            THEN ARRAY(SELECT jsonb_array_elements_text(p_changes -> 'tags'))
                            ELSE j.tags END,
+        limits      = CASE WHEN p_changes ? 'limits' THEN v_limits ELSE j.limits END,
+        line        = CASE WHEN p_changes ?| '{limits,group}' THEN howdah.line_of(
+                          j.policy, j.key,
+                          coalesce(p_changes ->> 'group', howdah.group_of(j.line, j.limits)),
+                          CASE WHEN p_changes ? 'limits' THEN v_limits ELSE j.limits END)
+                           ELSE j.line END,
         attempt     = CASE WHEN p_anew THEN 0 ELSE j.attempt END,
         crash_count = CASE WHEN p_anew THEN 0 ELSE j.crash_count END
     WHERE j.id = p_id AND j.state IN ('created', 'retry')
-    RETURNING j.state, j.queue, j.priority, j.ready_xid = pg_current_xact_id() AS is_made_ready
+    RETURNING j.state, j.queue, j.priority, j.line, j.limits,
+              j.ready_xid = pg_current_xact_id() AS is_made_ready
     INTO v_job;
+    IF v_job.line IS NOT NULL THEN
+        PERFORM howdah.line_up(v_job.queue, v_job.priority, v_job.limits);
+    END IF;
     IF v_job.is_made_ready THEN
         PERFORM howdah.wake(v_job.queue, v_job.priority);
     END IF;
@@ -119,4 +141,13 @@ AS $$
     SELECT CASE jsonb_typeof(p_options -> 'deadline')
            WHEN 'number' THEN howdah.now() + (p_options ->> 'deadline')::float8 * interval '1 second'
            ELSE (p_options ->> 'deadline')::timestamptz END
+$$;
+
+-- The group in a job's line: see line_of.
+CREATE OR REPLACE FUNCTION howdah.group_of(p_line text, p_limits text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN p_limits IS NULL THEN p_line
+                ELSE nullif(left(p_line, greatest(
+                    length(p_line) - length(array_to_string(p_limits, '|')) - 1, 0)), '') END
 $$;

@@ -183,7 +183,11 @@ BEGIN
     END IF;
     SELECT jsonb_object_agg(o.key, o.value) INTO v_changes
     FROM jsonb_each(v_said) AS o
-    WHERE p_fields ? CASE o.key WHEN 'delay' THEN 'start_after' ELSE o.key END;
+    WHERE p_fields ? CASE o.key WHEN 'delay' THEN 'start_after'
+                                -- What a job draws from follows from its arguments.
+                                WHEN 'limits' THEN 'args'
+                                WHEN 'group' THEN 'args'
+                                ELSE o.key END;
     IF v_row.job_id IS NOT NULL
        AND howdah.change(v_row.job_id, coalesce(v_changes, '{}'), p_fields ? 'args') IS NOT NULL THEN
         UPDATE howdah.throttle AS t SET sent_id = v_id
