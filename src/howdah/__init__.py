@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from howdah._db.record import JobPage, JobRecord
     from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
+    from howdah._model.batch import Batch
     from howdah._model.filter import JobFilter
     from howdah._model.flow import Finished
     from howdah._model.histogram import Histogram
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
     from howdah._model.window import Debounce, Throttle
+    from howdah._worker.batch_job import BatchJob, Outcome
     from howdah._worker.context import Context
     from howdah._worker.settings import WorkerSettings
     from howdah.client import Howdah
@@ -35,6 +37,8 @@ else:
     _HOMES = {
         "BulkProgress": "howdah._db.bulk",
         "BulkReport": "howdah._db.bulk",
+        "Batch": "howdah._model.batch",
+        "BatchJob": "howdah._worker.batch_job",
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
         "Debounce": "howdah._model.window",
@@ -55,6 +59,7 @@ else:
         "Rate": "howdah._model.limits",
         "RateLimited": "howdah._model.outcome",
         "Part": "howdah.plan",
+        "Outcome": "howdah._worker.batch_job",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -82,6 +87,8 @@ else:
 
 
 __all__ = [
+    "Batch",
+    "BatchJob",
     "BulkProgress",
     "BulkReport",
     "Cancel",
@@ -100,6 +107,7 @@ __all__ = [
     "JobRecord",
     "JobState",
     "Limit",
+    "Outcome",
     "Part",
     "QueueStats",
     "Rate",

@@ -16,17 +16,16 @@ from howdah._db import adapt, migrate
 from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
+from howdah._model.batch import takes_value
 from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.limits import Drawer
 from howdah._model.options import NOTHING, SendOptions, merge
-from howdah._model.payload import Signature
 from howdah._model.retry import Retry
 from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
-from howdah._worker.context import Context
 from howdah._worker.settings import WorkerSettings
-from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator
+from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator, signature_of
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.flow import Flow
 from howdah.job import Jobs
@@ -311,6 +310,8 @@ class Howdah:
                 f" {other.__module__}.{getattr(other, '__qualname__', other)} has that name;"
                 " give one of them another `name=`"
             )
+        signature, batching = signature_of(task, limit=self._payload_limit)
+        by = task.fn if batching is None else takes_value
         made: Task[..., Any, ..., Any] = Task(
             task.fn,
             app=self,
@@ -318,14 +319,9 @@ class Howdah:
             queue=task.queue,
             options=task.options,
             executor=task.executor,
-            signature=Signature.of(
-                task.fn,
-                name=task.name,
-                context_type=Context,
-                limit=self._payload_limit,
-                local_names=task.local_names,
-            ),
-            drawer=Drawer(task.fn, task=task.name, limits=task.limits, group_by=task.group_by),
+            signature=signature,
+            drawer=Drawer(by, task=task.name, limits=task.limits, group_by=task.group_by),
+            batching=batching,
         )
         self._tasks[task.name] = made
         return made

@@ -7,16 +7,20 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import iscoroutinefunction
-from typing import Any, Concatenate, Never, final, overload
+from typing import Any, Concatenate, Literal, Never, final, overload
 
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
+from howdah._model.batch import Batch, Batching, BatchSignature, batching_of
 from howdah._model.limits import Key, Limit, Rate
 from howdah._model.options import SendOptions, refuse_unknown
+from howdah._model.payload import Signature
 from howdah._model.retry import Retry
 from howdah._model.window import Debounce, Throttle
+from howdah._worker.batch_job import BatchJob
 from howdah._worker.context import Context
 from howdah._worker.tasks import Executor
+from howdah.batch import BatchDecorator
 from howdah.errors import UsageError
 from howdah.task import Task
 
@@ -39,6 +43,7 @@ _OPTIONS = (
     "debounce",
     "limits",
     "group_by",
+    "batch",
 )
 
 
@@ -62,6 +67,7 @@ class NewTask:
     local_names: Mapping[str, Any]
     limits: tuple[Limit | Rate, ...] = ()
     group_by: Key | None = None
+    batch: Batch | int | None = None
 
 
 class TaskDecorator:
@@ -105,6 +111,27 @@ class TaskDecorator:
         self,
         /,
         *,
+        batch: Batch | int,
+        name: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        executor: Literal["loop", "thread"] | None = None,
+        priority: int | None = None,
+        retry: Retry | int | None = None,
+        expire_in: timedelta | float | None = None,
+        tags: Iterable[str] | None = None,
+        retention: timedelta | float | None = None,
+        deadline: timedelta | float | None = None,
+        throttle: Throttle | timedelta | float | None = None,
+        debounce: Debounce | timedelta | float | None = None,
+        limits: Limit | Rate | Iterable[Limit | Rate] = (),
+        group_by: Key | None = None,
+        **unknown: Never,
+    ) -> BatchDecorator: ...
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
         name: str | None = None,
         queue: str = DEFAULT_QUEUE,
         executor: Executor | None = None,
@@ -138,6 +165,7 @@ class TaskDecorator:
         debounce: Debounce | timedelta | float | None = None,
         limits: Limit | Rate | Iterable[Limit | Rate] = (),
         group_by: Key | None = None,
+        batch: Batch | int | None = None,
         **unknown: Any,
     ) -> Any:
         """Make a task of a function.
@@ -161,6 +189,7 @@ class TaskDecorator:
             group_by: What claims go round, so that one tenant's many jobs do not hold up
                 another's: a parameter's name, or a function whose parameters are some of the
                 task's.
+            batch: The handler takes a list of jobs, at most so many at once.
 
         Raises:
             UsageError: The function cannot be a task, or its name is taken.
@@ -182,22 +211,30 @@ class TaskDecorator:
             # Annotations may name classes that are local to where the decorator stands.
             local_names = sys._getframe(1 if fn is None else 2).f_locals
             called = name or function.__name__
-            where = _executor(called, function, executor)
+            where = _executor(called, function, executor, takes_many=batch is not None)
             drawn = (limits,) if isinstance(limits, Limit | Rate) else tuple(limits)
             return self._register(
-                NewTask(function, called, queue, options, where, local_names, drawn, group_by)
+                NewTask(
+                    function, called, queue, options, where, local_names, drawn, group_by, batch
+                )
             )
 
         return decorate if fn is None else decorate(fn)
 
 
-def _executor(name: str, fn: Callable[..., Any], asked: Executor | None) -> Executor:
+def _executor(
+    name: str, fn: Callable[..., Any], asked: Executor | None, *, takes_many: bool
+) -> Executor:
     """Where the handler runs; refuses what cannot be."""
     is_async = iscoroutinefunction(fn)
     chosen: Executor = asked or ("loop" if is_async else "thread")
     if chosen not in ("loop", "thread", "process"):
         raise UsageError(
             f"task {name!r} cannot run in executor {chosen!r}: it is loop, thread or process"
+        )
+    if chosen == "process" and takes_many:
+        raise UsageError(
+            f"batch task {name!r} cannot run in a process: it runs on the loop or in a thread"
         )
     if chosen == "loop" and not is_async:
         raise UsageError(
@@ -209,3 +246,29 @@ def _executor(name: str, fn: Callable[..., Any], asked: Executor | None) -> Exec
             f"task {name!r} cannot run in a thread: it is `async def`; leave out `executor`"
         )
     return chosen
+
+
+def signature_of(task: NewTask, *, limit: int) -> tuple[Signature, Batching | None]:
+    """What a job of the task takes and results in, and how its jobs are gathered if they are.
+
+    Raises:
+        UsageError: The handler cannot be a task, and why.
+    """
+    if task.batch is None:
+        plain = Signature.of(
+            task.fn,
+            name=task.name,
+            context_type=Context,
+            limit=limit,
+            local_names=task.local_names,
+        )
+        return plain, None
+    found = BatchSignature.of(
+        task.fn,
+        name=task.name,
+        item_type=BatchJob,
+        context_type=Context,
+        limit=limit,
+        local_names=task.local_names,
+    )
+    return found.signature, batching_of(task.batch, found.parameter)

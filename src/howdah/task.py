@@ -13,6 +13,7 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import job as jobs
 from howdah._db.query import Query
+from howdah._model.batch import Batching
 from howdah._model.identity import JobIds, uuid7, uuid7s
 from howdah._model.limits import NO_DRAWS, Drawer, Draws
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
@@ -282,6 +283,7 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         queue: Where its jobs wait.
         fn: The function itself.
         executor: Where a worker runs it.
+        batching: How its jobs are gathered, when the function takes many at once.
     """
 
     def __init__(
@@ -295,8 +297,10 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         executor: Executor,
         signature: Signature,
         drawer: Drawer,
+        batching: Batching | None = None,
     ) -> None:
         self.fn = fn
+        self.batching = batching
         self.app = app
         self.name = name
         self.queue = queue

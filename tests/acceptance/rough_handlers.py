@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from howdah import Context, Howdah
+from howdah import Batch, BatchJob, Context, Howdah
 from howdah._worker.pulse import Pulse
 from tests.acceptance.ledger import FOLDER_VARIABLE, listen, note
 
@@ -86,3 +86,12 @@ async def break_the_worker(ctx: Context) -> None:
 
     Pulse._give_back_unbegun = fail
     await asyncio.sleep(FOR_EVER)
+
+
+@app.task(batch=Batch(size=3, wait=1.0))
+async def die_of_one(jobs: list[BatchJob[str]]) -> None:
+    """Die of the job that is called poison, whoever is in its batch."""
+    for job in jobs:
+        _run(job, together=len(jobs))
+    if any(job.value == "poison" for job in jobs):
+        os.kill(os.getpid(), signal.SIGKILL)

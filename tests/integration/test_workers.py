@@ -221,7 +221,7 @@ async def test_whom_an_order_is_for_must_be_said(app: Howdah) -> None:
         await app.workers.pause(1, queue="mail")
     with pytest.raises(UsageError, match="give its id, a number, or 'all'"):
         await app.workers.pause("mail")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="at least 1; or pause it"):
+    with pytest.raises(UsageError, match="from 1 to 10,000; or pause it"):
         await app.workers.scale("all", concurrency=0)
 
 

@@ -74,3 +74,20 @@ def test_room_is_made_and_what_is_marked_stays() -> None:
     assert [first, last] == marks.read(read_by_the_supervisor)
     mine.close()
     os.close(read_by_the_supervisor)
+
+
+def test_a_batch_is_marked_as_a_whole_beside_what_runs_in_slots() -> None:
+    made = marks.make(SLOTS)
+    read_by_the_supervisor = os.dup(made)
+    alone, *batch = (str(uuid4()) for _ in range(50))
+    gone = [str(uuid4()) for _ in range(20)]
+    mine = marks.Marks(made, SLOTS)
+    mine.set(1, alone)
+
+    mine.remove(mine.add(gone))
+    mine.add(batch)
+    mine.make_room(10 * SLOTS)
+
+    assert {alone, *batch} == set(marks.read(read_by_the_supervisor))
+    mine.close()
+    os.close(read_by_the_supervisor)

@@ -14,6 +14,8 @@ from howdah._db.query import Query, Row
 from howdah._db.steps import Steps
 from howdah.errors import UnknownWorkerError, UsageError
 
+WIDEST = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
@@ -140,8 +142,10 @@ def get(worker_id: int) -> Steps[WorkerRecord]:
 
 def scale(whom: Whom, *, concurrency: int | None) -> Steps[list[WorkerRecord]]:
     """Ask for so many handlers at once. Raises as `get`."""
-    if concurrency is not None and concurrency < 1:
-        raise UsageError(f"cannot scale to concurrency={concurrency}: at least 1; or pause it")
+    if concurrency is not None and not 1 <= concurrency <= WIDEST:
+        raise UsageError(
+            f"cannot scale to concurrency={concurrency}: from 1 to {WIDEST:,}; or pause it"
+        )
     return (yield from _ask("worker/scale", whom, concurrency=concurrency))
 
 

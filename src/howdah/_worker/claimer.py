@@ -17,6 +17,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from howdah._db import job as jobs
 from howdah._db import worker as workers
@@ -24,6 +25,7 @@ from howdah._db.query import Query, Row
 from howdah._model.outcome import Outcome, Verdict
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.finisher import Finisher
+from howdah._worker.intake import Intake
 from howdah._worker.link import Link
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.slots import Slots
@@ -51,6 +53,7 @@ class Claimer:
         self,
         link: Link,
         slots: Slots,
+        intake: Intake,
         finisher: Finisher,
         settings: WorkerSettings,
         *,
@@ -62,6 +65,7 @@ class Claimer:
     ) -> None:
         self._link = link
         self._slots = slots
+        self._intake = intake
         self._finisher = finisher
         self._settings = settings
         self._worker_id = worker_id
@@ -80,6 +84,7 @@ class Claimer:
         self._scanned_at = time.monotonic()
         self._opened = 0
         self._resting = False
+        self._rested: list[str] = []
         self._rung = 0
         self._rate = 0.0
         self._rated_at = time.monotonic()
@@ -90,6 +95,7 @@ class Claimer:
     def wake(self) -> None:
         """There may be something to claim."""
         self._woken.set()
+        self._slots.poke()
 
     def pause(self) -> None:
         """Claim nothing until `resume`."""
@@ -126,7 +132,7 @@ class Claimer:
             self._woken.clear()
             try:
                 await self._look_for_strays()
-                found = await self._claim(room)
+                is_filled = await self._claim(room)
             except DatabaseError as error:
                 if error.sqlstate == LEASE_LOST:
                     self._lost()
@@ -135,12 +141,10 @@ class Claimer:
                 self._looks_due = [time.monotonic() + after for after in LOOKS]
                 await self._link.pause()
                 continue
-            self.vain_looks = 0 if found else self.vain_looks + 1
-            if found:
-                self._rung = 0
-            if found >= room:
+            if is_filled:
                 await self._rise()
             else:
+                self._intake.nothing_more()
                 await self._wait()
 
     def _room(self) -> int:
@@ -161,12 +165,24 @@ class Claimer:
             self._rated_at, self._rated_done = now, done
         return self._rate
 
-    async def _claim(self, room: int) -> int:
-        """Claim once. Returns how many were found."""
-        rows = await self._link.ask(lambda: self._query(room))
-        return self._hand_out(rows)
+    async def _claim(self, room: int) -> bool:
+        """Claim once. Returns whether as many were found as were asked for."""
+        is_filled = False
+        self.vain_looks += 1
+        self._held_up, self._opens_in = False, None
+        for ask in self._intake.asks(self._order()):
+            limit = ask.limit(room)
+            if limit <= 0:
+                continue
+            rows = await self._link.ask(partial(self._query, ask.queues, limit))
+            if found := self._hand_out(rows):
+                self._rung = 0
+                self.vain_looks = 0
+                room -= ask.handlers_for(found)
+            is_filled = is_filled or found >= limit
+        return is_filled
 
-    def _query(self, room: int) -> Query[Sequence[Row]]:
+    def _query(self, queues: Sequence[str], limit: int) -> Query[Sequence[Row]]:
         """The claim, for the connection that is open now."""
         self._look_at_connection()
         now = time.monotonic()
@@ -175,8 +191,8 @@ class Claimer:
             self._hints.clear()
             self._scanned_at = now
         return jobs.claim(
-            queues=self._order(),
-            limit=room,
+            queues=queues,
+            limit=limit,
             worker_id=self._worker_id,
             hints=self._hints.values(),
             served=json.dumps(self._served) if self._served else None,
@@ -208,10 +224,10 @@ class Claimer:
     def _hand_out(self, rows: Sequence[Row]) -> int:
         found = 0
         now = time.monotonic()
-        self._held_up, self._opens_in = False, None
+        offer = self._intake.offer
         for row in rows:
             if row[0] is not None:
-                self._slots.offer(ClaimedJob(row, now))
+                offer(ClaimedJob(row, now))
                 found += 1
             elif row[5] == LINE:
                 self._look_back_at(row)
@@ -237,7 +253,11 @@ class Claimer:
 
     async def _wait(self) -> None:
         """Wait until there may be something to claim."""
-        if not self._resting and self._hears() and not self._link.is_pooled:
+        idle = [queue for queue in self._queues if queue not in self._intake.full]
+        if self._resting and idle != self._rested:
+            await self._rise()
+        if not self._resting and idle and self._hears() and not self._link.is_pooled:
+            self._rested = idle
             try:
                 await self._link.ask(self._rest)
                 self._resting = True
@@ -255,19 +275,23 @@ class Claimer:
             pause = min(pause, max(self._opens_in, LADDER[0]))
         try:
             async with asyncio.timeout(pause):
-                await self._woken.wait()
+                if self._intake.full:
+                    # What ends may make room in a queue that is full. `wake` is heard there too.
+                    await self._slots.wait_for_room()
+                else:
+                    await self._woken.wait()
         except TimeoutError:
             return
 
     def _rest(self) -> Query[None]:
         self._look_at_connection()
-        return workers.rest(list(self._queues))
+        return workers.rest(self._rested)
 
     async def _rise(self) -> None:
         """Stop saying that this worker is idle."""
         if self._resting:
             self._resting = False
             try:
-                await self._link.run(workers.rise(list(self._queues)))
+                await self._link.run(workers.rise(self._rested))
             except DatabaseError:
                 await self._link.pause()

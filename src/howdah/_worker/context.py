@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -86,6 +87,11 @@ class Context:
     def key(self) -> str | None:
         """The key that the job holds."""
         return self._job.key
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The job's tags."""
+        return read_array(self._job.tags)
 
     @property
     def attempt(self) -> int:
@@ -197,6 +203,18 @@ class JobLog:
                 "fields": {clean(k, 200): plain(v) for k, v in fields.items()} or None,
             }
         )
+
+
+_ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}]+)', re.DOTALL)
+
+
+def read_array(text: str | None) -> tuple[str, ...]:
+    """Read an array of texts as Postgres writes it. No tag is null."""
+    found = _ELEMENT.finditer(text or "")
+    return tuple(
+        re.sub(r"\\(.)", r"\1", one[1], flags=re.DOTALL) if one[2] is None else one[2]
+        for one in found
+    )
 
 
 def clean(text: str, limit: int) -> str:

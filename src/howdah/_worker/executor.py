@@ -9,19 +9,21 @@ from datetime import timedelta
 from random import uniform
 from typing import Any
 
-from howdah._model.outcome import Cancel, Outcome, RateLimited, Snooze, Suspend, Verdict
+from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import JobEnded, JobStarted, Signals, TaskUnknown
 from howdah._worker import failure
+from howdah._worker.batches import Batches, Part
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context, entered
+from howdah._worker.gathering import Gathered, Gathering, jobs_of
+from howdah._worker.judgement import forget_cancellation, raised, returned
 from howdah._worker.ledger import Ledger
 from howdah._worker.marks import Marks
 from howdah._worker.pools import Pools
-from howdah._worker.pools.remote import Encoded
+from howdah._worker.running import Running
 from howdah._worker.slots import Slots
 from howdah._worker.tally import Tally
 from howdah._worker.tasks import TaskLike
-from howdah.errors import HowdahError, ResultError
 
 # A job whose task this worker does not know is put back for so long: during a rolling deploy a
 # newer worker will know it.
@@ -30,19 +32,6 @@ UNKNOWN_PAUSE = 15.0
 STALE_AFTER = 1.0
 # A suspect is put back for so long, at random, while another one runs.
 SUSPECT_PAUSE = (0.5, 2.5)
-
-
-class Running:
-    """A handler that is running, for those who want it to stop."""
-
-    __slots__ = ("context", "job", "slot", "stop", "timer")
-
-    def __init__(self, job: ClaimedJob, slot: int, context: Context) -> None:
-        self.job = job
-        self.slot = slot
-        self.context = context
-        self.stop: str | None = None
-        self.timer: asyncio.TimerHandle | None = None
 
 
 class Executor:
@@ -63,6 +52,19 @@ class Executor:
     ) -> None:
         self.running: dict[str, Running] = {}
         self.slots = Slots(concurrency, self.run)
+        #: Claimed jobs of batch tasks, until there are enough of them.
+        self.gathering = Gathering(tasks, self.slots)
+        self._batches = Batches(
+            tasks,
+            schema=schema,
+            ledger=ledger,
+            signals=signals,
+            tally=tally,
+            marks=marks,
+            pools=pools,
+            running=self.running,
+            slots=self.slots,
+        )
         self._tasks = tasks
         self._schema = schema
         self._ledger = ledger
@@ -78,7 +80,10 @@ class Executor:
         began = time.perf_counter()
         outcome: Outcome | None
         try:
-            if job.expire_in is not None and _is_stale(job):
+            if job.expire_in is not None and isinstance(job, Gathered):
+                await self._run_batch(job, slot)
+                outcome = None
+            elif job.expire_in is not None and _is_stale(job):
                 outcome = Outcome(job.id, job.fence, Verdict.RELEASED)
             elif job.crash_count < self._suspect_from:
                 outcome = await self._run(job, slot)
@@ -110,6 +115,21 @@ class Executor:
         finally:
             self._suspect_runs = False
 
+    async def _run_batch(self, batch: Gathered, slot: int) -> None:
+        """Run a batch. Who has crashed is alone in it, and a suspect is run as other suspects."""
+        if batch.crash_count < self._suspect_from:
+            await self._batches.run(batch, slot)
+        elif self._suspect_runs:
+            (job,) = batch.jobs
+            delay = uniform(*SUSPECT_PAUSE)
+            self._ledger.settle(Outcome(job.id, job.fence, Verdict.SNOOZED, delay=delay))
+        else:
+            self._suspect_runs = True
+            try:
+                await self._batches.run(batch, slot)
+            finally:
+                self._suspect_runs = False
+
     async def _run(self, job: ClaimedJob, slot: int) -> Outcome | None:
         task = self._tasks.get(job.task)
         if task is None:
@@ -135,8 +155,31 @@ class Executor:
             if running.timer is not None:
                 running.timer.cancel()
 
+    def take_unbegun(self, *, held_before: float | None = None) -> list[ClaimedJob]:
+        """Take back jobs that no handler has begun.
+
+        Args:
+            held_before: Only those that have waited for a slot since before this moment of the
+                monotonic clock. What is gathered for a batch waits for others, and not for a slot.
+        """
+        taken = jobs_of(self.slots.take_waiting(held_before=held_before))
+        return taken if held_before is not None else [*taken, *self.gathering.take()]
+
+    def holds(self) -> set[str]:
+        """Every job that runs here or was claimed to."""
+        waiting = (job.id for job in jobs_of(self.slots.waiting))
+        return {*waiting, *self.running, *self.gathering.holds()}
+
+    def handlers_of(self, queue: str) -> int:
+        """How many handlers of a queue run here or wait for a slot. A batch is one."""
+        running = {one.slot for one in self.running.values() if one.job.queue == queue}
+        return len(running) + sum(1 for one in self.slots.waiting if one.queue == queue)
+
     def stop(self, running: Running, why: str) -> None:
         """Ask a handler to stop: `cancelled`, `expired`, `lost`, `unreachable` or `shutdown`."""
+        if isinstance(running, Part):
+            self._batches.stop(running, why)
+            return
         if running.stop is not None and why != "lost":
             return
         running.stop = why
@@ -163,90 +206,10 @@ class Executor:
                 result = await self._pools.run(task, job, running.context, arguments)
             if running.stop is not None:
                 # What was asked too late to interrupt the handler must not interrupt the slot.
-                _forget_cancellation()
-            return self._returned(running, task, result)
+                forget_cancellation()
+            return returned(running, task, result)
         except BaseException as error:
-            return self._raised(running, task, error)
-
-    def _returned(self, running: Running, task: TaskLike, result: Any) -> Outcome | None:
-        job = running.job
-        if running.context.settled:
-            return self._settled(running, task, None)
-        if running.stop == "lost":
-            return None
-        try:
-            encoded = isinstance(result, Encoded)
-            text = result.text if encoded else task.signature.encode_result(result)
-        except ResultError as error:
-            entry = failure.error_entry(error, job)
-            return Outcome(job.id, job.fence, Verdict.FAILED, error=entry)
-        return Outcome(job.id, job.fence, Verdict.COMPLETED, result=text)
-
-    def _raised(self, running: Running, task: TaskLike, error: BaseException) -> Outcome | None:
-        job = running.job
-        if isinstance(error, asyncio.CancelledError) and running.stop is not None:
-            _forget_cancellation()
-            return self._stopped(running, task)
-        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-            # The slot itself is being torn down: not the handler's doing.
-            raise error
-        if running.context.settled:
-            return self._settled(running, task, error)
-        match error:
-            case Snooze():
-                return Outcome(job.id, job.fence, Verdict.SNOOZED, delay=error.delay)
-            case RateLimited():
-                return Outcome(
-                    job.id,
-                    job.fence,
-                    Verdict.RATE_LIMITED,
-                    delay=error.delay,
-                    limit=error.limit,
-                    queue=job.queue,
-                )
-            case Suspend():
-                return Outcome(job.id, job.fence, Verdict.SUSPENDED, delay=error.timeout)
-            case Cancel():
-                entry = failure.plain_entry("Cancel", str(error), job)
-                return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)
-        if running.stop == "cancelled":
-            entry = failure.plain_entry("Cancelled", "it was asked to stop and did", job)
-            return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)
-        if running.stop == "lost":
-            return None
-        policy = failure.policy_of(job, task.retry)
-        return failure.judge(job, policy, error, failure.error_entry(error, job))
-
-    def _stopped(self, running: Running, task: TaskLike) -> Outcome | None:
-        """The outcome of a handler that was interrupted."""
-        job = running.job
-        match running.stop:
-            case "expired":
-                entry = failure.plain_entry(
-                    "JobExpired", f"attempt {job.attempt} ran longer than its time limit", job
-                )
-                return failure.judge_expired(job, failure.policy_of(job, task.retry), entry)
-            case "cancelled":
-                entry = failure.plain_entry("Cancelled", "it was asked to stop and did", job)
-                return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)
-            case "shutdown" | "unreachable":
-                return Outcome(job.id, job.fence, Verdict.RELEASED)
-            case _:
-                return None
-
-    def _settled(self, running: Running, task: TaskLike, error: BaseException | None) -> Outcome:
-        """The handler completed the job itself; it counts if its transaction was committed.
-
-        If it was not, this outcome says what to do then: as after any other failure.
-        """
-        job = running.job
-        error = error or HowdahError(
-            "the handler called ctx.complete, and its transaction was not committed"
-        )
-        judged = failure.judge(
-            job, failure.policy_of(job, task.retry), error, failure.error_entry(error, job)
-        )
-        return Outcome(job.id, job.fence, Verdict.SETTLED, error=judged.error, delay=judged.delay)
+            return raised(running, task, error)
 
     def _tell(self, job: ClaimedJob, outcome: Outcome, seconds: float) -> None:
         self._signals.post(
@@ -274,14 +237,3 @@ def _is_stale(job: ClaimedJob) -> bool:
 
 def _seconds(limit: timedelta | float | None) -> float | None:
     return limit.total_seconds() if isinstance(limit, timedelta) else limit
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _forget_cancellation() -> None:
-    task = asyncio.current_task()
-    while task is not None and task.cancelling() > 0:
-        task.uncancel()

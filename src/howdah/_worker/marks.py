@@ -12,10 +12,13 @@ import mmap
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 SIZE = 16
+# More slots than any worker has. What lies beyond is for batches, of which a slot runs many jobs.
+BEYOND = 65_536
 _NOBODY = bytes(SIZE)
 
 
@@ -25,6 +28,8 @@ class Marks:
     def __init__(self, descriptor: int | None, slots: int) -> None:
         self._map: mmap.mmap | None = None
         self._descriptor = descriptor
+        self._free: list[int] = []
+        self._end = BEYOND
         if descriptor is not None:
             self._map = mmap.mmap(descriptor, slots * SIZE)
             # What a handler starts has no business with it.
@@ -39,6 +44,26 @@ class Marks:
         """No handler runs in this slot."""
         if self._map is not None:
             self._map[slot * SIZE : slot * SIZE + SIZE] = _NOBODY
+
+    def add(self, job_ids: Sequence[str]) -> list[int]:
+        """A handler is about to run all of these in one slot. Returns where they are marked."""
+        if self._map is None:
+            return []
+        missing = len(job_ids) - len(self._free)
+        if missing > 0:
+            self._free += range(self._end, self._end + missing)
+            self._end += missing
+            self.make_room(self._end)
+        entries = [self._free.pop() for _ in job_ids]
+        for entry, job_id in zip(entries, job_ids, strict=True):
+            self.set(entry, job_id)
+        return entries
+
+    def remove(self, entries: Sequence[int]) -> None:
+        """That handler runs no more."""
+        for entry in entries:
+            self.clear(entry)
+        self._free += entries
 
     def make_room(self, slots: int) -> None:
         """Have room for so many slots. What was marked stays, and there is never less room."""

@@ -74,6 +74,9 @@ class Pulse:
                 running = self._executor.running.get(job_id)
                 if running is not None and running.job.fence == fence:
                     self._executor.stop(running, "cancelled")
+                for job in self._executor.gathering.take(job_id):
+                    # Whoever is asked to stop and given back is cancelled.
+                    self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
             await asyncio.sleep(every)
 
     def _give_back_unbegun(self) -> None:
@@ -85,7 +88,7 @@ class Pulse:
         self._release_unbegun(held_before=time.monotonic() - LONGEST_WAIT)
 
     def _release_unbegun(self, *, held_before: float | None = None) -> None:
-        for job in self._executor.slots.take_waiting(held_before=held_before):
+        for job in self._executor.take_unbegun(held_before=held_before):
             self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
 
     def _give_everything_back(self) -> None:

@@ -16,6 +16,7 @@ class WorkerSettings:
         queues: Which queues, with their weights: a queue of weight 3 is looked at first three
             times as often as one of weight 1. Empty means every queue the app's tasks name.
         concurrency: Handlers at once in one process.
+        queue_concurrency: Of these queues at most so many of them.
         processes: Child processes that execute.
         lease: Without a beat for so long, a worker is taken for dead.
         grace: After a request to stop, running handlers have so long to finish.
@@ -31,6 +32,7 @@ class WorkerSettings:
 
     queues: dict[str, float] = field(default_factory=dict)
     concurrency: int = 20
+    queue_concurrency: dict[str, int] = field(default_factory=dict)
     processes: int = 1
     lease: float = 30.0
     grace: float = 30.0
@@ -53,6 +55,11 @@ class WorkerSettings:
         for name, weight in self.queues.items():
             if not weight > 0:
                 raise UsageError(f"queue {name!r} has weight {weight}: it must be more than 0")
+        for name, most in self.queue_concurrency.items():
+            if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+                raise UsageError(
+                    f"queue {name!r} has concurrency {most!r}: it must be at least 1, and whole"
+                )
 
     def to_json(self) -> str:
         """As text for a child process."""
@@ -62,6 +69,21 @@ class WorkerSettings:
     def from_json(cls, text: str) -> WorkerSettings:
         """Read what `to_json` wrote."""
         return cls(**json.loads(text))
+
+
+def parse_limits(text: str) -> dict[str, int]:
+    """Read `mail=5,reports=1` as it is given on the command line.
+
+    Raises:
+        UsageError: A number is none, or a name is empty.
+    """
+    limits: dict[str, int] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, number = part.partition("=")
+        if not name or not number.isdecimal():
+            raise UsageError(f"cannot read {part!r}: write `name=number`, such as mail=5")
+        limits[name] = int(number)
+    return limits
 
 
 def parse_queues(text: str) -> dict[str, float]:

@@ -38,7 +38,7 @@ class Departure:
         Raises:
             Exception: A slot failed, which is a defect of ours.
         """
-        unbegun = self._executor.slots.take_waiting()
+        unbegun = self._executor.take_unbegun()
         given_back = 0
         if not lease_lost:
             for job in unbegun:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from howdah._model.batch import Batching
 from howdah._model.retry import Retry
 from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
@@ -27,6 +28,10 @@ class TaskLike(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def batching(self) -> Batching | None: ...
     @property
     def fn(self) -> Callable[..., Any]: ...
     @property

@@ -17,6 +17,7 @@ from howdah._model.signals import WorkerStarted, WorkerStopped
 from howdah._worker.claimer import Claimer
 from howdah._worker.executor import Executor
 from howdah._worker.finisher import Finisher
+from howdah._worker.intake import Intake
 from howdah._worker.link import DEADLINE, Link
 from howdah._worker.listener import Listener
 from howdah._worker.marks import Marks
@@ -143,6 +144,7 @@ class Worker:
         return Claimer(
             self._links["claim"],
             self.executor.slots,
+            Intake(self._app.tasks, self._settings, self.executor),
             self.finisher,
             self._settings,
             worker_id=self.worker_id,
@@ -173,9 +175,7 @@ class Worker:
 
     def _holds(self) -> set[str]:
         """Every job that this process knows it has claimed and not yet told the outcome of."""
-        executor = self.executor
-        waiting = {job.id for job in executor.slots.waiting}
-        return waiting | set(executor.running) | self.finisher.holds()
+        return self.executor.holds() | self.finisher.holds()
 
     async def _watch(self, finishing: asyncio.Task[None]) -> None:
         """Fail with the finisher: without it nothing that runs here could be told."""

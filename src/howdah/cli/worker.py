@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from howdah._worker.settings import WorkerSettings, parse_queues
+from howdah._worker.settings import WorkerSettings, parse_limits, parse_queues
 from howdah._worker.supervisor import Supervisor
 from howdah.cli.database import check_schema
 from howdah.cli.errors import config_errors
@@ -38,6 +38,15 @@ Queues = Annotated[
         show_default=False,
     ),
 ]
+QueueConcurrency = Annotated[
+    str,
+    typer.Option(
+        "--queue-concurrency",
+        metavar="NAME=N,...",
+        help="At most so many jobs of these queues at once in each process, such as `mail=5`.",
+        show_default=False,
+    ),
+]
 Grace = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="What running jobs have after a stop.")
 ]
@@ -63,6 +72,7 @@ def worker(
     processes: Processes = _DEFAULT.processes,
     concurrency: Concurrency = _DEFAULT.concurrency,
     queues: Queues = "",
+    queue_concurrency: QueueConcurrency = "",
     grace: Grace = _DEFAULT.grace,
     lease: Lease = _DEFAULT.lease,
     poll: Poll = _DEFAULT.poll,
@@ -79,6 +89,7 @@ def worker(
     with config_errors():
         settings = WorkerSettings(
             queues=parse_queues(queues),
+            queue_concurrency=parse_limits(queue_concurrency),
             processes=processes,
             concurrency=concurrency,
             grace=grace,

@@ -91,6 +91,8 @@ class Drain:
     async def _work(self, link: Link) -> None:
         worker_id = await announce(link, self._app, self._settings)
         worker = Worker(self._app, self._app.database_url, self._settings, worker_id=worker_id)
+        # Nobody is to send more meanwhile that a batch would have to wait for.
+        worker.executor.gathering.is_hasty = True
         running = asyncio.create_task(worker.run(), name="howdah drain")
         is_done = False
         try:

@@ -82,7 +82,7 @@ def _defaults(task: Sender[..., Any], names: Iterable[str]) -> dict[str, Any]:
     return {
         name: to_jsonable_python(parameters[name].default, fallback=repr)
         for name in names
-        if parameters[name].default is not inspect.Parameter.empty
+        if name in parameters and parameters[name].default is not inspect.Parameter.empty
     }
 
 

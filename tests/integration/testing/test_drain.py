@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from howdah import Howdah, JobState, Retry, Snooze
+from howdah import Batch, BatchJob, Howdah, JobState, Retry, Snooze
 from howdah.errors import JobFailedError, UnknownTaskError, UsageError
 from howdah.testing import Testbed
 
@@ -237,3 +237,18 @@ def test_a_blocking_test_drains_as_well(howdah: Testbed, howdah_app: Howdah):
 
     assert 2 == howdah.sync.drain(raise_on_failure=True).completed
     assert JobState.COMPLETED is job.state()
+
+
+async def test_batches_are_drained_without_waiting_for_more(howdah: Testbed, howdah_app: Howdah):
+    sizes: list[int] = []
+
+    @howdah_app.task(batch=Batch(size=100, wait=timedelta(hours=1)))
+    async def double(jobs: list[BatchJob[int]]) -> list[int]:
+        sizes.append(len(jobs))
+        return [2 * job.value for job in jobs]
+
+    await double.send_many([(n,) for n in range(150)])
+    done = await howdah.drain()
+
+    howdah.assert_sent(double, value=7)
+    assert (150, [100, 50]) == (done.completed, sizes)

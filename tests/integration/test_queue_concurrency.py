@@ -1,0 +1,134 @@
+"""Of a queue at most so many handlers run in one process, and others are not held up by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from howdah import Batch, BatchJob, Howdah, WorkerSettings
+from howdah._worker.settings import parse_limits
+from howdah.errors import UsageError
+from howdah.lifespan import working
+
+
+class Yard:
+    """Two queues whose handlers wait until one after the other is let go."""
+
+    def __init__(self, app: Howdah) -> None:
+        self.running: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.turns = asyncio.Semaphore(0)
+        self._changed = asyncio.Event()
+
+        @app.task(queue="mail")
+        async def mail(number: int) -> int:
+            return await self._hold("mail", number)
+
+        @app.task(queue="other")
+        async def other(number: int) -> int:
+            return await self._hold("other", number)
+
+        @app.task(queue="search", batch=Batch(size=2, wait=timedelta(minutes=10)))
+        async def index(jobs: list[BatchJob[int]]) -> None:
+            await self._hold("search", len(jobs))
+
+        self.mail, self.other, self.index = mail, other, index
+
+    async def _hold(self, queue: str, number: int) -> int:
+        self.running[queue] += 1
+        self.most[queue] = max(self.most[queue], self.running[queue])
+        self._changed.set()
+        await self.turns.acquire()
+        self.running[queue] -= 1
+        self._changed.set()
+        return number
+
+    async def until(self, **running: int) -> None:
+        """Wait until so many handlers run."""
+        async with asyncio.timeout(20):
+            while {name: self.running[name] for name in running} != running:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+# An idle worker would look again only after half a minute: what is claimed sooner was woken.
+SLOW = 30.0
+
+
+async def test_a_queue_has_no_more_handlers_than_it_may_and_others_take_the_rest(
+    app: Howdah,
+) -> None:
+    yard = Yard(app)
+    ids = await yard.mail.send_many([(n,) for n in range(6)])
+    others = await yard.other.send_many([(n,) for n in range(4)])
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"mail": 2}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.until(mail=2, other=4)
+        for _ in range(100):
+            yard.turns.release()
+        for job in [*ids, *others]:
+            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
+
+    assert 2 == yard.most["mail"]
+
+
+async def test_what_waits_in_a_full_queue_begins_as_soon_as_one_has_ended(app: Howdah) -> None:
+    yard = Yard(app)
+    ids = await yard.mail.send_many([(n,) for n in range(3)])
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"mail": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        for job in ids:
+            await yard.until(mail=1)
+            yard.turns.release()
+            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
+
+    assert 1 == yard.most["mail"]
+
+
+async def test_a_job_of_another_queue_wakes_a_worker_while_one_is_full(app: Howdah) -> None:
+    yard = Yard(app)
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"mail": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.mail.send_many([(1,), (2,)])
+        await yard.until(mail=1)
+        await yard.other.send(1)
+        await yard.until(mail=1, other=1)
+        await yard.other.send(2)
+        await yard.until(mail=1, other=2)
+        for _ in range(10):
+            yard.turns.release()
+
+
+async def test_a_batch_is_one_handler(app: Howdah) -> None:
+    yard = Yard(app)
+    ids = await yard.index.send_many([(n,) for n in range(6)])
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.until(search=1)
+        for _ in range(10):
+            yard.turns.release()
+        for job in ids:
+            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
+
+    assert 1 == yard.most["search"]
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, True, "3"])
+def test_a_number_that_is_none_is_refused(most: Any) -> None:
+    with pytest.raises(UsageError, match="queue 'mail' has concurrency"):
+        WorkerSettings(queue_concurrency={"mail": most})
+
+
+def test_limits_are_read_from_the_command_line() -> None:
+    assert {"mail": 5, "reports": 1} == parse_limits("mail=5, reports=1")
+    for wrong in ("mail", "=3", "mail=x", "mail=-1"):
+        with pytest.raises(UsageError, match="cannot read"):
+            parse_limits(wrong)
