@@ -19,6 +19,7 @@ from tests.integration.promises import (
     claiming,
     deadlines,
     ending,
+    flowing,
     housekeeping,
     managing,
     scheduling,
@@ -41,6 +42,7 @@ MODULES = (
     sending,
     claiming,
     ending,
+    flowing,
     managing,
     housekeeping,
     waking,
@@ -74,6 +76,7 @@ def stage(database_url: str, schema: str) -> Iterator[Stage]:
         "schedule",
         "tick",
         "throttle",
+        "dependency",
         "sample",
     ):
         made.desk.sql(f"DELETE FROM howdah.{table}")

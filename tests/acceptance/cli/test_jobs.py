@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -42,6 +43,20 @@ def test_jobs_are_listed_newest_first(program: Program) -> None:
 
     assert [second, first] == [job["id"] for job in newest]
     assert [first, second] == [job["id"] for job in oldest]
+
+
+def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql) -> None:
+    ids = ["01a20a9f-c2f8-7000-a63d-18e45b439601", "01a20a9f-c2f8-7000-a63d-18e45b439602"]
+    parent = {"id": ids[0], "queue": "q", "task": "first"}
+    child = {"id": ids[1], "queue": "q", "task": "second", "after": [{"id": ids[0]}]}
+    sql("SELECT howdah.send_flow(howdah.uuid7(), %s)", json.dumps([parent, child]))
+
+    (above,), (below,) = shown(program, ids[1])["parents"], shown(program, ids[0])["children"]
+    text = program.run("jobs", "show", ids[1]).out
+
+    assert (ids[0], ids[1]) == (above["id"], below["id"])
+    assert "1 of its parents" in text
+    assert f"{ids[0]}  created  first  block" in text
 
 
 def test_a_page_ends_with_where_the_next_begins(program: Program) -> None:

@@ -8,7 +8,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from howdah import Finished, Howdah, JobState, Step, chain, chord, group
+from howdah import Context, Finished, Howdah, JobState, Step, chain, chord, group
+from howdah._db import job as jobs
 from howdah.errors import (
     IllegalTransitionError,
     JobCancelledError,
@@ -505,6 +506,61 @@ async def test_what_a_flow_cannot_do_is_refused_with_words(howdah: Testbed, task
         flow.add(tasks.name.call("b"))
     with pytest.raises(UsageError, match="this flow was sent already"):
         await flow.send()
+
+
+async def test_a_parent_that_is_deleted_counts_as_cancelled(howdah: Testbed, tasks: Tasks) -> None:
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.report.call(a.finished), on_failure="run")
+        c = flow.add(tasks.name.call("c"), after=[a], on_failure="cancel")
+    await howdah.app.jobs.delete(a.id)
+    await howdah.drain()
+
+    assert "name cancelled None Deleted" == await flow.result(b)
+    assert JobState.CANCELLED == state(howdah, c)
+
+
+async def test_a_flow_can_complete_with_the_callers_transaction(howdah: Testbed) -> None:
+    ended: list[str] = []
+
+    @howdah.app.task(retry=0)
+    async def parent(ctx: Context, *, commits: bool) -> None:
+        connection = await psycopg.AsyncConnection.connect(howdah.database_url)
+        async with connection:
+            await ctx.complete(conn=connection)
+            if not commits:
+                await connection.rollback()
+
+    @howdah.app.task
+    async def child(said: str) -> None:
+        ended.append(said)
+
+    async with howdah.app.flow() as flow:
+        flow.add(child.call("yes"), after=[flow.add(parent.call(commits=True))])
+        flow.add(child.call("no"), after=[flow.add(parent.call(commits=False))])
+    await howdah.drain()
+
+    assert ["yes"] == ended
+
+
+async def test_an_argument_that_was_changed_meanwhile_is_not_filled(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.wrap.call(a.result))
+    howdah.app.sync.run(jobs.update(b.id, '{"args": {"word": "other"}}'))
+    await howdah.drain()
+
+    assert "(other)" == await flow.result(b)
+
+
+async def test_the_key_of_a_limit_cannot_be_a_result(howdah: Testbed, tasks: Tasks) -> None:
+    @howdah.app.task(group_by="tenant")
+    async def tidy(tenant: str) -> None: ...
+
+    with pytest.raises(UsageError, match="must be known when a job is sent"):
+        tidy.call(Step[str](uuid4()).result)
 
 
 async def test_parents_and_children_can_be_looked_at(howdah: Testbed, tasks: Tasks) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db import log
+from howdah._db.flow import Dependency
 from howdah._db.log import LogLine
 from howdah._db.record import JobRecord
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import STATE_STYLES, ago, print_json, print_pairs, say, span
+from howdah.cli.output import STATE_STYLES, ago, print_json, print_pairs, print_table, say, span
 from howdah.cli.target import find_target
 from howdah.job import found
 
@@ -35,12 +37,16 @@ def show(
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         job: JobRecord = found(job_id, database.run(queries.get(job_id)))
         logged = database.run(log.read(job_id, limit=log_lines))
+        around = database.run(flows.dependencies(job_id))
     if as_json:
         document = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
-        print_json({**document, "log": logged})
+        kin = {"parents": around.parents, "children": around.children}
+        print_json({**document, **kin, "log": logged})
         return
     say(f"{job.task}  {job.state}", style=f"bold {STATE_STYLES[job.state]}")
     print_pairs(_facts(job))
+    _kin("parents", around.parents)
+    _kin("children", around.children)
     _block("arguments", job.args)
     if job.result is not None:
         _block("result", job.result)
@@ -64,6 +70,7 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     if job.deadline is not None:
         yield "not after", _when(job.deadline)
     yield "held by", job.held
+    yield "waits for", None if job.blockers is None else f"{job.blockers} of its parents"
     yield "line", job.line
     yield "limits", ", ".join(job.limits)
     yield "policy", job.policy
@@ -96,6 +103,15 @@ def _progress(progress: Any) -> str:
         return str(progress)
     note = f" - {progress['note']}" if progress.get("note") else ""
     return f"{progress['share']:.0%}{note}"
+
+
+def _kin(title: str, jobs: Sequence[Dependency]) -> None:
+    if not jobs:
+        return
+    say(f"\n{title}", style="bold")
+    columns = ("id", "state", "task", "if it fails", "over")
+    rows = [(d.id, d.state, d.task, d.on_failure, "yes" if d.is_settled else "no") for d in jobs]
+    print_table(columns, rows, whole=2)
 
 
 def _block(title: str, value: Any) -> None:
