@@ -52,7 +52,7 @@ def test_a_worker_that_slept_through_its_lease_is_refused_and_recovers(station: 
     assert {str(job): seconds[str(job)] for job in effects} == dict(
         station.sql("SELECT job::text, fence FROM howdah.effect AS e")
     )
-    assert 4 == len(station.sql("SELECT FROM howdah.effect AS e"))
+    assert 4 == len(station.sql("SELECT 1 FROM howdah.effect AS e"))
     assert sleeper.is_running
 
 

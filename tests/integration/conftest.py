@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.acceptance.proxy import Proxy
 from tests.integration.desk import Desk
 
 
@@ -27,3 +29,11 @@ def open_desk(database_url: str, schema: str) -> Iterator[Callable[[], Desk]]:
 def desk(open_desk: Callable[[], Desk]) -> Desk:
     """A connection on this test's schema."""
     return open_desk()
+
+
+@pytest.fixture
+def proxy(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A way to the database that can freeze."""
+    made = Proxy(database_url, Path(tmp_path_factory.mktemp("p")))
+    yield made
+    made.close()

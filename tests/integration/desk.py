@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -188,3 +189,11 @@ def wait_until_blocked(watcher: Desk, waiting: Desk, work: Future[Any]) -> None:
         if watcher.value("SELECT cardinality(pg_catalog.pg_blocking_pids(%s))", waiting.pid):
             return
     raise AssertionError("it went on, though another session should have held it up")
+
+
+async def until_blocked(watcher: Desk, pid: int) -> None:
+    """Return when the server's process waits for a lock of another session."""
+    async with asyncio.timeout(PATIENCE):
+        look = "SELECT cardinality(pg_catalog.pg_blocking_pids(%s))"
+        while not watcher.value(look, pid):  # noqa: ASYNC110 - the fact is the server's
+            await asyncio.sleep(0.005)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,14 +34,6 @@ class Unlucky(BlockingLink):
             self.unlucky -= 1
             raise ConfigError("the role's default isolation was changed")
         return super().run(query, deadline=deadline)
-
-
-@pytest.fixture
-def proxy(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """A way to the database that can freeze."""
-    made = Proxy(database_url, Path(tmp_path_factory.mktemp("p")))
-    yield made
-    made.close()
 
 
 @pytest.fixture

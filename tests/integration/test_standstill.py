@@ -12,6 +12,7 @@ import pytest
 
 from howdah import Context, Howdah, Job, JobState, WorkerSettings
 from howdah.lifespan import working
+from tests.integration.desk import Desk
 
 TENANT: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
 SETTINGS = WorkerSettings(poll=0.2)
@@ -229,3 +230,29 @@ async def test_a_job_that_never_stops_waiting_is_read_with_its_limit(app: Howdah
 
     with pytest.raises(TimeoutError):
         await job.result(timeout=0.05)
+
+
+async def test_a_crash_that_brings_back_a_row_below_the_hint_hides_it_from_no_worker(
+    app: Howdah, database_url: str, schema: str, desk: Desk
+) -> None:
+    @app.task
+    async def tick(n: int) -> int:
+        return n
+
+    async with working(app, WorkerSettings(poll=0.2)):
+        await (await tick.send(1)).result(timeout=10)
+
+        # A crash of the server ends all connections, and what it forgot of a claim is undone.
+        desk.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'howdah claim'"
+        )
+        desk.sql(
+            "INSERT INTO howdah.job (id, queue, task, args, ready_xid)"
+            " VALUES (gen_random_uuid(), 'default', %s, '{\"n\": 2}', '3')",
+            tick.name,
+        )
+
+        await until(lambda: not desk.sql("SELECT 1 FROM howdah.job"), within=10)
+
+    assert 2 == len(await app.jobs.find(task=tick.name, limit=5))

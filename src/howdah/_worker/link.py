@@ -8,31 +8,36 @@ role that uses it decides when that is.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
 
 from howdah._db import session
 from howdah._db.query import Query
+from howdah._db.runners.direct import DirectRunner
 from howdah._db.runners.psycopg import AsyncPsycopgRunner
 from howdah._model.signals import DatabaseBack, DatabaseLost, Signals
-from howdah.errors import DatabaseError
+from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError
 
 T = TypeVar("T")
 
 # No statement of a worker takes long; one that does means the server is gone or stuck.
 DEADLINE = 30.0
 LONGEST_PAUSE = 2.0
-# So long the driver may try to cancel a statement that nobody waits for any more.
+# So long it is tried to cancel a statement that nobody waits for any more.
 LAST_WORD = 6.0
 
 
 class Link:
-    """One self-healing connection, on which nothing takes longer than the deadline."""
+    """One self-healing connection, on which nothing takes longer than the deadline.
+
+    Attributes:
+        heard: Is called with the payload of each notification that the connection hears.
+        opened: How many connections there have been.
+    """
 
     def __init__(
         self,
@@ -56,40 +61,27 @@ class Link:
         """
         self.role = role
         self.is_pooled = False
+        self.heard: Callable[[str], None] = _ignore
+        self.opened = 0
         self._url = url
         self._schema = schema
         self._signals = signals
         self._deadline = deadline
         self._set_up = set_up
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._runner: AsyncPsycopgRunner | None = None
+        self._runner: DirectRunner | None = None
         self._lock = asyncio.Lock()
         self._lost_at: float | None = None
         self._failures = 0
-        self._abandoned: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
-        self.opened = 0
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
-    async def open(self) -> psycopg.AsyncConnection[Any]:
-        """The connection, opened if need be.
+    async def open(self) -> None:
+        """Open the connection if need be.
 
         Raises:
             DatabaseError: It cannot be opened.
         """
-        if self._connection is None or self._runner is None or self._connection.closed:
-            connection, found = await session.connect(
-                self._url, self._schema, name=f"howdah {self.role}"
-            )
-            runner = AsyncPsycopgRunner(connection, self._schema, prepare=not found.is_pooled)
-            if self._set_up is not None and not found.is_pooled:
-                try:
-                    await runner.run(self._set_up)
-                except BaseException:
-                    connection.pgconn.finish()
-                    raise
-            self.is_pooled = found.is_pooled
-            self._connection, self._runner = connection, runner
-            self.opened += 1
-        return self._connection
+        async with self._lock:
+            await self._open()
 
     async def run(self, query: Query[T]) -> T:
         """Run one query.
@@ -106,51 +98,107 @@ class Link:
             DatabaseError: It failed; a connection that broke is dropped.
         """
         async with self._lock:
-            # A task of its own can be left behind. A driver that is interrupted waits for the
-            # server to agree, and a server that says nothing does not agree either.
-            asking = asyncio.create_task(self._ask(make), name=f"howdah {self.role} statement")
+            runner = self._runner
+            if runner is None or runner.is_over:
+                runner = await self._open()
+            query = make()
+            timer = asyncio.get_running_loop().call_later(self._deadline, runner.give_up)
             try:
-                await asyncio.wait({asking}, timeout=self._deadline)
-            except BaseException:
-                self._abandon(asking)
-                raise
-            if not asking.done():
-                self._abandon(asking)
-                raise self.lost(
-                    DatabaseError(f"no answer to {make().statement} in {self._deadline:g} s")
-                )
-            try:
-                answer = asking.result()
+                answer = await runner.run(query)
+            except TimeoutError:
+                self._abandon(runner)
+                late = f"no answer to {query.statement} in {self._deadline:g} s"
+                raise self.lost(DatabaseError(late)) from None
             except DatabaseError as error:
-                if self._connection is not None and self._connection.closed:
+                if runner.is_over:
                     self.drop()
                 raise self.lost(error) from error.__cause__
-            except BaseException:
-                self.drop()
+            except HowdahError:
                 raise
+            except BaseException:
+                self._abandon(runner)
+                raise
+            finally:
+                timer.cancel()
         self.recovered()
         return answer
 
-    async def _ask(self, make: Callable[[], Query[T]]) -> T:
-        await self.open()
-        assert self._runner is not None
-        return await self._runner.run(make())
+    async def watch(self, seconds: float) -> None:
+        """Wait so long, with the connection open and nothing to ask.
 
-    def _abandon(self, asking: asyncio.Task[Any]) -> None:
-        """Let go of a connection that is busy, and let the driver try to cancel the statement."""
-        connection, self._connection, self._runner = self._connection, None, None
+        Raises:
+            DatabaseError: It ended.
+        """
+        runner = self._runner
+        if runner is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await runner.ended.wait()
+        except TimeoutError:
+            return
+        raise self.lost(DatabaseUnreachableError(str(runner.fault)))
 
-        def bury(task: asyncio.Task[Any]) -> None:
-            self._abandoned.pop(task).cancel()
-            if not task.cancelled():
-                task.exception()
-            if connection is not None and not connection.closed:
-                connection.pgconn.finish()
+    async def _open(self) -> DirectRunner:
+        if self._runner is not None and not self._runner.is_over:
+            return self._runner
+        self.drop()
+        # A task of its own can be left behind. A driver that is interrupted waits for the server
+        # to agree, and a server that says nothing does not agree either.
+        opening = asyncio.create_task(self._connect(), name=f"howdah {self.role} opens")
+        try:
+            await asyncio.wait({opening}, timeout=self._deadline)
+        except BaseException:
+            self._leave_behind(opening)
+            raise
+        if not opening.done():
+            self._leave_behind(opening)
+            raise self.lost(DatabaseError(f"no connection in {self._deadline:g} s"))
+        try:
+            connection = opening.result()
+        except DatabaseError as error:
+            raise self.lost(error) from error.__cause__
+        self._runner = DirectRunner(
+            connection, self._schema, prepare=not self.is_pooled, heard=self._hear
+        )
+        self.opened += 1
+        return self._runner
 
-        cutting = asyncio.get_running_loop().call_later(LAST_WORD, _cut, connection)
-        self._abandoned[asking] = cutting
-        asking.add_done_callback(bury)
-        asking.cancel()
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection, found = await session.connect(
+            self._url, self._schema, name=f"howdah {self.role}"
+        )
+        try:
+            if self._set_up is not None and not found.is_pooled:
+                await AsyncPsycopgRunner(connection, self._schema).run(self._set_up)
+        except BaseException:
+            connection.pgconn.finish()
+            raise
+        self.is_pooled = found.is_pooled
+        return connection
+
+    def _hear(self, payload: str) -> None:
+        self.heard(payload)
+
+    def _abandon(self, runner: DirectRunner) -> None:
+        """Let go of a connection that is busy, and try to cancel its statement."""
+        self._runner = None
+        cancelling = asyncio.create_task(_cancel(runner.leave()), name=f"howdah {self.role} ends")
+        # The loop itself does not keep it.
+        self._abandoned.add(cancelling)
+        cancelling.add_done_callback(self._abandoned.discard)
+
+    def _leave_behind(self, opening: asyncio.Task[psycopg.AsyncConnection[Any]]) -> None:
+        """Let go of a connection that is being opened."""
+
+        def bury(opening: asyncio.Task[psycopg.AsyncConnection[Any]]) -> None:
+            self._abandoned.discard(opening)
+            if not opening.cancelled() and opening.exception() is None:
+                opening.result().pgconn.finish()
+
+        self._abandoned.add(opening)
+        opening.add_done_callback(bury)
+        opening.cancel()
 
     def lost(self, error: DatabaseError) -> DatabaseError:
         """Say once that the database is lost, and return the error for raising."""
@@ -173,25 +221,26 @@ class Link:
 
     def drop(self) -> None:
         """Let go of the connection without a word to the server."""
-        connection, self._connection, self._runner = self._connection, None, None
-        if connection is not None and not connection.closed:
+        runner, self._runner = self._runner, None
+        if runner is not None:
             # finish() closes the socket at once; close() would wait for nothing either, but is
             # async and may not be awaited while a cancellation is on its way.
-            connection.pgconn.finish()
+            runner.leave().pgconn.finish()
 
     async def close(self) -> None:
         """Close the connection."""
-        connection, self._connection, self._runner = self._connection, None, None
-        if connection is not None:
-            await connection.close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.leave().close()
 
 
-def _cut(connection: psycopg.AsyncConnection[Any] | None) -> None:
-    """Shut a connection's socket, so that whoever waits for it hears that it is gone."""
-    if connection is not None and not connection.closed:
-        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as handle:
-            try:
-                handle.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                # The other side was quicker.
-                return
+def _ignore(payload: str) -> None:
+    return
+
+
+async def _cancel(connection: psycopg.AsyncConnection[Any]) -> None:
+    try:
+        with suppress(psycopg.Error, OSError):
+            await connection.cancel_safe(timeout=LAST_WORD)
+    finally:
+        connection.pgconn.finish()

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
-
-import psycopg
+from uuid import uuid4
 
 from howdah._db import worker as workers
 from howdah._model.signals import NotificationsUnavailable, Signals
@@ -28,56 +26,59 @@ class Listener:
     def __init__(self, link: Link, signals: Signals, heard: Callable[[], None]) -> None:
         self.works = False
         self._link = link
+        self._link.heard = self._hear
         self._signals = signals
         self._heard = heard
+        self._ping = f"ping {uuid4()}"
+        self._echo = asyncio.Event()
         self._complained = False
 
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
             try:
-                connection = await self._link.open()
+                await self._link.open()
                 if self._link.is_pooled:
                     self._complain("another backend answers than was announced: a pooler")
                     return
                 await self._link.run(workers.listen())
-                await self._hear(connection)
-            except (psycopg.Error, HowdahError, OSError) as error:
+                await self._listen()
+            except HowdahError:
                 self.works = False
                 self._link.drop()
-                if not isinstance(error, HowdahError):
-                    self._link.lost(DatabaseUnreachableError(str(error)))
                 await self._link.pause()
                 # Whatever was said meanwhile was missed.
                 self._heard()
 
-    async def _hear(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        ping = f"ping {connection.info.backend_pid}"
+    async def _listen(self) -> None:
+        """See to it that hearing works, for as long as the connection lasts."""
         while True:
-            await self._link.run(workers.ping(ping))
-            if not await self._wait(connection, ping, PING_WAIT):
+            self._echo.clear()
+            await self._link.run(workers.ping(self._ping))
+            if not await self._came_back():
                 if self.works:
-                    raise psycopg.OperationalError("a ping to ourselves did not come back")
+                    raise self._link.lost(
+                        DatabaseUnreachableError("a ping to ourselves did not come back")
+                    )
                 self._complain("a ping to ourselves did not come back")
             elif not self.works:
                 self.works = True
                 self._heard()
-            await self._wait(connection, None, PING_EVERY)
+            await self._link.watch(PING_EVERY)
 
-    async def _wait(
-        self, connection: psycopg.AsyncConnection[Any], ping: str | None, seconds: float
-    ) -> bool:
-        """Pass on what is heard; return at once and True when the ping is."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while (left := end - loop.time()) > 0:
-            stop_after = 1 if ping is not None else None
-            async for said in connection.notifies(timeout=left, stop_after=stop_after):
-                if said.payload == "":
-                    self._heard()
-                elif said.payload == ping:
-                    return True
-        return False
+    async def _came_back(self) -> bool:
+        try:
+            async with asyncio.timeout(PING_WAIT):
+                await self._echo.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _hear(self, payload: str) -> None:
+        if payload == "":
+            self._heard()
+        elif payload == self._ping:
+            self._echo.set()
 
     def _complain(self, reason: str) -> None:
         self.works = False
