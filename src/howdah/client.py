@@ -7,20 +7,24 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, TypeVar
 
 from howdah._db import adapt, migrate
+from howdah._db import queue as queues
 from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
+from howdah._db.queue import Pause
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
 from howdah._model.batch import takes_value
 from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.limits import Drawer
-from howdah._model.options import NOTHING, SendOptions, merge
+from howdah._model.options import SendOptions
+from howdah._model.queue import UNSAID, OnFull, QueueOptions, QueuePolicy, check_queue_name
 from howdah._model.retry import Retry
 from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
@@ -30,6 +34,7 @@ from howdah.errors import UnknownTaskError, UsageError
 from howdah.flow import Flow
 from howdah.job import Jobs
 from howdah.limits import Limits
+from howdah.queues import Queues, Tasks
 from howdah.schedules import CodeSchedules, Schedules
 from howdah.stats import Stats
 from howdah.sync import Sync
@@ -76,8 +81,7 @@ class Howdah:
         self._defaults = SendOptions(
             priority=priority, retry=retry, expire_in=expire_in, retention=retention
         )
-        self._queues: dict[str, SendOptions] = {}
-        self._tasks: dict[str, Task[..., Any, ..., Any]] = {}
+        self._queues: dict[str, QueueOptions] = {}
         self._lock = threading.Lock()
         self._cluster: Any = None
         self._pool_size = pool_size
@@ -85,12 +89,14 @@ class Howdah:
         self.signals = Signals()
         self.jobs = Jobs(self.run)
         #: The same verbs for code that does not await.
-        self.sync = Sync(self, lambda: self.database_url, schema, pool_size)
+        self.sync = Sync(self, lambda: self.database_url, schema, pool_size, self._declared)
         self.schedule = CodeSchedules()
         self.schedules = Schedules(self.run, self.jobs)
         self.limits = Limits(self.run)
         self.workers = Workers(self.run)
         self.stats = Stats(self.run)
+        self.queues = Queues(self.run, self._declared)
+        self._tasks = Tasks(self.run)
 
     @property
     def schema(self) -> str:
@@ -98,8 +104,8 @@ class Howdah:
         return self._schema
 
     @property
-    def tasks(self) -> Mapping[str, Task[..., Any, ..., Any]]:
-        """The registered tasks by name."""
+    def tasks(self) -> Tasks:
+        """The registered tasks by name; each can be paused."""
         return self._tasks
 
     @property
@@ -124,6 +130,11 @@ class Howdah:
                         f" has {found[name]}; give both the same, or one of them another `name=`"
                     )
         return found
+
+    @property
+    def queue_definitions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What `queue(...)` says of each queue, as a worker stores it when it starts."""
+        return {name: said.to_mapping() for name, said in self._queues.items()}
 
     @property
     def schedule_definitions(self) -> tuple[Definition, ...]:
@@ -164,16 +175,41 @@ class Howdah:
         retry: Retry | int | None = None,
         expire_in: timedelta | float | None = None,
         retention: timedelta | float | None = None,
+        policy: QueuePolicy | None = None,
+        dead_letter: str | None = None,
+        max_waiting: int | None = None,
+        on_full: OnFull | None = None,
+        full_timeout: timedelta | float | None = None,
     ) -> str:
-        """Declare a queue and what its jobs have unless their task or send says otherwise.
+        """Declare a queue. What an operator says with `app.queues.put` wins over this.
+
+        Args:
+            name: What it is called.
+            priority, retry, expire_in, retention: What its jobs have unless their task or send
+                says otherwise.
+            policy: How many of its jobs, per key, there may be at a time: "short" has one
+                waiting, "singleton" one running, "stately" one in each state, "exclusive" one in
+                all; "key_strict_fifo" runs the jobs of a key in order.
+            dead_letter: The queue that gets a copy of a job that failed.
+            max_waiting: So many jobs may wait to be run.
+            on_full: What a send does then: "reject" raises, "drop_oldest" cancels the oldest
+                waiting job, "block" waits for room.
+            full_timeout: How long "block" waits before it raises; 60 seconds.
 
         Returns:
             The name, for `@app.task(queue=...)`.
+
+        Raises:
+            UsageError: A value is out of range.
         """
-        if not name:
-            raise UsageError("cannot declare a queue without a name")
-        self._queues[name] = SendOptions(
-            priority=priority, retry=retry, expire_in=expire_in, retention=retention
+        check_queue_name(name)
+        self._queues[name] = QueueOptions(
+            SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention),
+            policy,
+            dead_letter,
+            max_waiting,
+            on_full,
+            full_timeout,
         )
         return name
 
@@ -279,9 +315,10 @@ class Howdah:
             self._pool.drop()
             self._url, self._schema, self._pool, self._cluster = before
 
-    def defaults_of(self, queue: str) -> SendOptions:
-        """What the jobs of a queue have unless something nearer says otherwise."""
-        return merge(self._queues.get(queue, NOTHING), self._defaults)
+    def defaults_of(self, queue: str) -> QueueOptions:
+        """What the code says of a queue, and, of its jobs, the app where the queue does not."""
+        said = self._queues.get(queue, UNSAID)
+        return replace(said, jobs=said.jobs.over(self._defaults))
 
     async def run(
         self, query: Query[T], /, *, conn: Any = None, again: Query[T] | None = None
@@ -301,6 +338,26 @@ class Howdah:
                 await runner.run(query)
             return
         await self._pool.run_all(queries, done=done)
+
+    async def pause(self, *, by: str | None = None, reason: str | None = None) -> None:
+        """Let nobody claim from any queue until everything is resumed. What runs goes on.
+
+        Args:
+            by: Who wants it, for whoever wonders later.
+            reason: Why.
+        """
+        await self.run(queues.pause_everything(by=by, reason=reason))
+
+    async def resume(self) -> None:
+        """End the pause of everything. What was paused by itself stays so."""
+        await self.run(queues.resume_everything())
+
+    async def pauses(self) -> list[Pause]:
+        """Read what is paused: everything, queues by themselves, tasks."""
+        return await self.run(queues.pauses())
+
+    def _declared(self) -> Mapping[str, Mapping[str, Any] | None]:
+        return {**dict.fromkeys(self.queue_names), **self.queue_definitions}
 
     def _register(self, task: NewTask) -> Task[..., Any, ..., Any]:
         if task.name in self._tasks:

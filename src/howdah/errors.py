@@ -7,6 +7,8 @@
     │   ├── UnknownScheduleError            there is no schedule of that name
     │   ├── UnknownWorkerError              there is no worker of that id
     │   ├── UnknownLimitError               there is no limit of that name
+    │   ├── UnknownQueueError               nobody knows a queue of that name
+    │   ├── MissingKeyError                 the queue's policy asks for a key
     │   ├── BadScheduleError                a cron expression, interval or zone that makes no sense
     │   ├── NaiveDatetimeError              a datetime without a time zone
     │   └── PayloadError                    arguments that cannot be sent
@@ -24,6 +26,9 @@
     │       ├── SchemaMissingError
     │       ├── SchemaBehindError
     │       └── SchemaAheadError
+    ├── QueueError                          about one queue
+    │   ├── QueueFullError                  as many jobs wait there as may
+    │   └── QueueInUseError                 it still has live jobs
     ├── JobError                            about one job
     │   ├── JobNotFoundError
     │   ├── IllegalTransitionError          its state does not allow the verb
@@ -97,6 +102,27 @@ class UnknownLimitError(UsageError):
     def __init__(self, message: str, *, name: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class UnknownQueueError(UsageError):
+    """A queue was named that nobody knows.
+
+    Attributes:
+        nearest: A known queue that is called almost so, where there is one.
+    """
+
+    def __init__(self, message: str, *, queue: str, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.queue = queue
+        self.nearest = nearest
+
+
+class MissingKeyError(UsageError):
+    """A job was sent without a key to a queue whose policy asks for one."""
+
+    def __init__(self, message: str, *, queue: str) -> None:
+        super().__init__(message)
+        self.queue = queue
 
 
 class BadScheduleError(UsageError):
@@ -215,6 +241,54 @@ class SchemaBehindError(SchemaError):
 
 class SchemaAheadError(SchemaError):
     """The schema was migrated by a newer version that this one cannot serve."""
+
+
+class QueueError(HowdahError):
+    """Something about one queue.
+
+    Attributes:
+        queue: Its name.
+    """
+
+    def __init__(self, message: str, *, queue: str) -> None:
+        super().__init__(message)
+        self.queue = queue
+
+
+class QueueFullError(QueueError):
+    """As many jobs wait in the queue as may.
+
+    Attributes:
+        max_waiting: How many may.
+        on_full: What its sends do then.
+        full_timeout: How many seconds a send waits for room, with `on_full="block"`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        queue: str,
+        max_waiting: int,
+        on_full: str = "reject",
+        full_timeout: float | None = None,
+    ) -> None:
+        super().__init__(message, queue=queue)
+        self.max_waiting = max_waiting
+        self.on_full = on_full
+        self.full_timeout = full_timeout
+
+
+class QueueInUseError(QueueError):
+    """The queue cannot be deleted, since it still has live jobs.
+
+    Attributes:
+        jobs: How many.
+    """
+
+    def __init__(self, message: str, *, queue: str, jobs: int) -> None:
+        super().__init__(message, queue=queue)
+        self.jobs = jobs
 
 
 class JobError(HowdahError):

@@ -73,7 +73,7 @@ class Draft:
             task.name,
             task.queue,
             self.args,
-            options.to_mapping(),
+            self.sender.said,
             self.timing,
             self.policy,
         )

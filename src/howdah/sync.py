@@ -14,12 +14,16 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 from howdah._db import adapt, bulk, migrate
 from howdah._db import flow as flows
 from howdah._db import job as queries
+from howdah._db import queue as queues
 from howdah._db.bulk import BulkReport, Tell
 from howdah._db.flow import Dependencies
 from howdah._db.job import Ending, Receipt
 from howdah._db.pool import Pool
 from howdah._db.query import Query
+from howdah._db.queue import Pause
+from howdah._db.queueing import Declared
 from howdah._db.record import JobPage, JobRecord
+from howdah._db.room import with_room
 from howdah._db.steps import walk
 from howdah._model.filter import JobFilter, Order
 from howdah._model.flow import OnFailure
@@ -30,6 +34,7 @@ from howdah.flow import SyncFlow
 from howdah.job import found
 from howdah.limits import SyncLimits
 from howdah.order import BulkOrder, Call, Positional
+from howdah.queues import SyncQueues, SyncTasks
 from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 from howdah.schedules import SyncSchedules
 from howdah.stats import SyncStats
@@ -225,7 +230,14 @@ class SyncJobs(SyncUpdating):
 class Sync:
     """The blocking client of an app."""
 
-    def __init__(self, app: object, url: Callable[[], str], schema: str, pool_size: int) -> None:
+    def __init__(
+        self,
+        app: object,
+        url: Callable[[], str],
+        schema: str,
+        pool_size: int,
+        declared: Callable[[], Declared],
+    ) -> None:
         self._app = app
         self._url = url
         self._schema = schema
@@ -236,11 +248,17 @@ class Sync:
         self.workers = SyncWorkers(self.run)
         self.stats = SyncStats(self.run)
         self.limits = SyncLimits(self.run)
+        self.queues = SyncQueues(self.run, declared)
+        self.tasks = SyncTasks(self.run)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""
         order = task.order(args, kwargs)
-        receipt = self.run(order.query, conn=task.conn, again=order.again)
+        receipt = with_room(
+            lambda: self.run(order.query, conn=task.conn, again=order.again),
+            self.run,
+            may_wait=task.conn is None,
+        )
         is_new = order.stored(receipt)
         return SyncJob(self.jobs, receipt.id, is_new=is_new, signature=task.task.signature)
 
@@ -252,7 +270,11 @@ class Sync:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
         order: BulkOrder = task.bulk_order(items)
         if order.queries:
-            self.run_all(order.queries, conn=task.conn, done=order.done)
+            with_room(
+                lambda: self.run_all(order.queries, conn=task.conn, done=order.done),
+                self.run,
+                may_wait=task.conn is None,
+            )
         return order.ids
 
     def flow(self, *, conn: Any = None, on_failure: OnFailure = "block") -> SyncFlow:
@@ -265,6 +287,18 @@ class Sync:
 
     def _job(self, receipt: Receipt) -> SyncJob[Any]:
         return SyncJob(self.jobs, receipt.id, is_new=receipt.created)
+
+    def pause(self, *, by: str | None = None, reason: str | None = None) -> None:
+        """Let nobody claim from any queue. As `Howdah.pause`."""
+        self.run(queues.pause_everything(by=by, reason=reason))
+
+    def resume(self) -> None:
+        """End the pause of everything. As `Howdah.resume`."""
+        self.run(queues.resume_everything())
+
+    def pauses(self) -> list[Pause]:
+        """Read what is paused. As `Howdah.pauses`."""
+        return self.run(queues.pauses())
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date. As `Howdah.migrate`."""

@@ -13,11 +13,13 @@ from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
 from howdah._db import job as jobs
 from howdah._db.query import Query
+from howdah._db.room import with_room_async
 from howdah._model.batch import Batching
 from howdah._model.identity import JobIds, uuid7, uuid7s
 from howdah._model.limits import NO_DRAWS, Drawer, Draws
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
+from howdah._model.queue import QueueOptions
 from howdah._model.retry import Retry
 from howdah._model.window import Debounce, Throttle
 from howdah._worker.tasks import Executor
@@ -41,7 +43,7 @@ class Sends(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
-    def defaults_of(self, queue: str) -> SendOptions: ...
+    def defaults_of(self, queue: str) -> QueueOptions: ...
     async def run(
         self, query: Query[Any], /, *, conn: Any = None, again: Query[Any] | None = None
     ) -> Any: ...
@@ -69,15 +71,22 @@ class Sender(Generic[P, R]):
         reason for a second job: the send is repeated under the same id.
 
         Returns:
-            The job. Its `is_new` is false when another live job held the key and stands for it.
+            The job. Its `is_new` is false when another live job held the key and stands for it,
+            or the policy of its queue turned it away.
 
         Raises:
             PayloadError: The arguments do not fit the signature, or cannot be stored.
+            QueueFullError: The queue takes no more.
+            MissingKeyError: The queue's policy asks for a key.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
         order = self.order(args, kwargs)
         app = self.task.app
-        receipt = await app.run(order.query, conn=self.conn, again=order.again)
+        receipt = await with_room_async(
+            lambda: app.run(order.query, conn=self.conn, again=order.again),
+            app.run,
+            may_wait=self.conn is None,
+        )
         is_new = order.stored(receipt)
         return Job(app.jobs, receipt.id, is_new=is_new, signature=self.task.signature)
 
@@ -101,17 +110,24 @@ class Sender(Generic[P, R]):
                 know of a task's defaults and keyword-only parameters only there.
 
         Returns:
-            The ids, in the order of the items.
+            The ids, in the order of the items. In a queue with a policy, the id of an item that
+            was turned away names no job.
 
         Raises:
             UsageError: With `id`, `key`, `throttle`, `debounce` or `replace`, which are about one
                 job, or another task's call.
             PayloadError: Some arguments do not fit; the message says which item's.
+            QueueFullError: The queue does not take so many more.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
         order = self.bulk_order(items)
         if order.queries:
-            await self.task.app.run_all(order.queries, conn=self.conn, done=order.done)
+            app = self.task.app
+            await with_room_async(
+                lambda: app.run_all(order.queries, conn=self.conn, done=order.done),
+                app.run,
+                may_wait=self.conn is None,
+            )
         return order.ids
 
     def using(
@@ -185,12 +201,13 @@ class Sender(Generic[P, R]):
         encoded = task.signature.encode(args, kwargs)
         said = self._said_more
         if task.drawer.is_needed:
-            said += task.draws(args, kwargs).said_more("group" in self._said)
+            said += task.draws(args, kwargs).said_more("group" in self.said)
         if self.merged.id is None:
             # Made here and now, so the database need not look whether it has run before; unless
             # the send is repeated.
             job_id = uuid7()
-            fresh, again = f'{{"id":"{job_id}","new_id":true{said}}}', f'{{"id":"{job_id}"{said}}}'
+            fresh = f'{{"id":"{job_id}","new_id":true{said}}}'
+            again = f'{{"id":"{job_id}"{said}}}'
         else:
             job_id = None
             fresh = again = "{" + said[1:] + "}"
@@ -211,8 +228,9 @@ class Sender(Generic[P, R]):
         encoded = self._encoded(given)
         groups, limits = self._draws_of(given)
         ids = uuid7s(len(encoded))
-        said = self._said
+        said = options.to_mapping()
         tags = said.get("tags")
+        all_said = _json(self.said)
         queries = [
             jobs.send_many(
                 queue=self.task.queue,
@@ -230,6 +248,7 @@ class Sender(Generic[P, R]):
                 groups=groups and groups[at:end],
                 limits=limits and limits[at:end],
                 quotas=task.drawer.definitions,
+                options=all_said,
             )
             for at, end in _chunks(encoded, None if self.conn is not None else CHUNK)
         ]
@@ -237,7 +256,7 @@ class Sender(Generic[P, R]):
 
     def said_with(self, draws: Draws) -> str:
         """The options of one job as JSON text, with what it draws from."""
-        more = self._said_more + draws.said_more("group" in self._said)
+        more = self._said_more + draws.said_more("group" in self.said)
         return "{" + more[1:] + "}"
 
     def _draws_of(
@@ -262,17 +281,24 @@ class Sender(Generic[P, R]):
         Found once, when first needed: by then every queue has been declared.
         """
         task = self.task
-        return merge(self.options, task.options, task.app.defaults_of(task.queue))
+        return merge(self.options, task.options, task.app.defaults_of(task.queue).jobs)
 
     @cached_property
-    def _said(self) -> dict[str, Any]:
-        """The options as they are stored."""
-        return self.merged.to_mapping()
+    def said(self) -> dict[str, Any]:
+        """The options as `howdah.send` takes them.
+
+        What queue and app say stands apart, as `defaults`: an operator's word comes between.
+        """
+        own = merge(self.options, self.task.options)
+        of_queue = self.task.app.defaults_of(self.task.queue).to_mapping()
+        defaults = {k: v for k, v in of_queue.items() if getattr(own, k, None) is None}
+        said = {k: v for k, v in self.merged.to_mapping().items() if k not in defaults}
+        return {**said, "defaults": defaults} if defaults else said
 
     @cached_property
     def _said_more(self) -> str:
         """The same as JSON members, each behind a comma."""
-        return "".join(f",{_json(name)}:{_json(value)}" for name, value in self._said.items())
+        return "".join(f",{_json(name)}:{_json(value)}" for name, value in self.said.items())
 
 
 class Task(Sender[P, R], Generic[P, R, C, V]):

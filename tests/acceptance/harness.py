@@ -247,7 +247,12 @@ class Station:
     ) -> UUID:
         """Send a job from SQL."""
         text = "SELECT howdah.send(%s, %s, %s::jsonb, %s::jsonb)"
-        params = (queue, task, json.dumps(arguments), json.dumps(options or {}))
+        params = (
+            queue,
+            task,
+            json.dumps(arguments),
+            json.dumps({"defaults": {}, **(options or {})}),
+        )
         rows = self.sql(text, *params) if conn is None else self.sql_on(conn, text, *params)
         found: UUID = rows[0][0]
         return found

@@ -22,6 +22,7 @@ from tests.integration.promises import (
     flowing,
     housekeeping,
     managing,
+    queueing,
     scheduling,
     sending,
     waking,
@@ -50,6 +51,7 @@ MODULES = (
     watching,
     windows,
     deadlines,
+    queueing,
 )
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
@@ -78,6 +80,9 @@ def stage(database_url: str, schema: str) -> Iterator[Stage]:
         "throttle",
         "dependency",
         "sample",
+        "queue",
+        "pause",
+        "blocked_key",
     ):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made

@@ -32,6 +32,7 @@ def send(request: pytest.FixtureRequest, app: Howdah, sql: Sql) -> Send:
         return (await work.using(**options).send()).id
 
     async def in_sql(**options: Any) -> UUID:
+        sql("SELECT howdah.put_queue('q')")
         said = {name: as_json(name, value) for name, value in options.items()}
         if isinstance(options.get("start_after"), timedelta | float):
             said["delay"] = said.pop("start_after")

@@ -67,6 +67,7 @@ def test_a_send_tells_an_idle_worker(idle: Listener, desk: Desk) -> None:
 
 
 def test_a_send_in_sql_tells_an_idle_worker(idle: Listener, desk: Desk) -> None:
+    desk.sql("SELECT howdah.put_queue('q')")
     desk.sql("SELECT howdah.send('q', 't')")
 
     assert 1 == idle.heard()

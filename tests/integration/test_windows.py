@@ -371,6 +371,7 @@ def test_sql_refuses_them_too(desk: Desk, options: str) -> None:
 
 
 def test_bare_seconds_will_do_in_sql(desk: Desk) -> None:
+    desk.sql("SELECT howdah.put_queue('q')")
     for option in ("throttle", "debounce"):
         ids = {
             desk.value("SELECT howdah.send('q', %s, '{}', %s::text::jsonb)", option, said)

@@ -2,7 +2,7 @@
 
 Drivers wrap each other: SQLAlchemy keeps the driver's exception in `orig`, Django as the cause. The
 innermost one that carries a SQLSTATE decides. Functions of ours raise the SQLSTATEs `HW001` to
-`HW006`; their message is written for people and their DETAIL is a JSON object with the facts.
+`HW010`; their message is written for people and their DETAIL is a JSON object with the facts.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ from howdah.errors import (
     JobLostError,
     JobNotFoundError,
     KeyTakenError,
+    MissingKeyError,
     PayloadTooLargeError,
     PayloadValueError,
     PrivilegeError,
+    QueueFullError,
     SchemaBehindError,
     SchemaMissingError,
     UnknownOptionError,
+    UnknownQueueError,
     UsageError,
 )
 
@@ -207,6 +210,30 @@ def _bad_option(fault: Fault) -> HowdahError:
     return UnknownOptionError(fault.message, option=str(option))
 
 
+def _unknown_queue(fault: Fault) -> HowdahError:
+    nearest = fault.detail.get("nearest")
+    return UnknownQueueError(
+        fault.message,
+        queue=str(fault.detail.get("queue", "")),
+        nearest=None if nearest is None else str(nearest),
+    )
+
+
+def _missing_key(fault: Fault) -> HowdahError:
+    return MissingKeyError(fault.message, queue=str(fault.detail.get("queue", "")))
+
+
+def _queue_full(fault: Fault) -> HowdahError:
+    timeout = fault.detail.get("full_timeout")
+    return QueueFullError(
+        fault.message,
+        queue=str(fault.detail.get("queue", "")),
+        max_waiting=int(fault.detail.get("max_waiting", 0)),
+        on_full=str(fault.detail.get("on_full", "reject")),
+        full_timeout=None if timeout is None else float(timeout),
+    )
+
+
 def _about(kind: Callable[..., JobError], *facts: str) -> Callable[[Fault], HowdahError]:
     """A builder for an error that names its job and further facts."""
 
@@ -284,6 +311,9 @@ _OURS: _Builders = {
     "HW004": _about(KeyTakenError),
     "HW005": _bad_option,
     "HW006": _bad_value,
+    "HW008": _unknown_queue,
+    "HW009": _queue_full,
+    "HW010": _missing_key,
 }
 _SCHEMA: _Builders = {
     "3F000": _missing,

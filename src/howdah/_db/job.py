@@ -88,12 +88,14 @@ def send_many(
     groups: Sequence[str | None] | None = None,
     limits: Sequence[Sequence[str] | None] | None = None,
     quotas: Iterable[str] = (),
+    options: str = '{"defaults":{}}',
 ) -> Query[int]:
     """Store many new jobs of one task. Answers with how many.
 
     Args:
         groups: The group of each job, where some have one.
         limits: What each job draws from, where some draw from anything; `quotas` are the names.
+        options: All of them once more, as `send` takes them: for a queue that has a word in it.
     """
     return Query(
         "job/send_many",
@@ -116,6 +118,7 @@ def send_many(
             if limits is None
             else wire.records([None if one is None else wire.US.join(one) for one in limits]),
             "quotas": ",".join(quotas) or None,
+            "options": options,
         },
         _scalar,
     )

@@ -214,6 +214,7 @@ def _due(row: Row) -> Due:
 def _record(row: Row) -> ScheduleRecord:
     said: list[Any] = list(row)
     said[3:5] = map(json.loads, row[3:5])
+    said[4] = {**said[4].pop("defaults", {}), **said[4]}
     said[14:16] = map(wire.moment, row[14:16])
     said[16] = None if row[16] is None else UUID(row[16])
     said[17] = wire.moment(row[17])

@@ -1,34 +1,14 @@
-"""What can be asked of workers, queues and the schema's upkeep: each verb as a query."""
+"""What can be asked of workers and the schema's upkeep: each verb as a query."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from howdah._db import wire
 from howdah._db.fleet import Asked
 from howdah._db.query import Query, Row
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRecord:
-    """A queue and what stands in it now.
-
-    Attributes:
-        ready: Claimable now.
-        delayed: Created or retried, for later.
-        oldest: Age of the oldest claimable job.
-    """
-
-    name: str
-    ready: int
-    delayed: int
-    active: int
-    waiting: int
-    oldest: timedelta | None
 
 
 def register(
@@ -62,16 +42,6 @@ def register(
         },
         _scalar,
     )
-
-
-def register_queues(queues: Sequence[str]) -> Query[None]:
-    """Make queues known before their first job."""
-    return Query("queue/register", {"queues": wire.RS.join(queues)}, _nothing)
-
-
-def queues() -> Query[list[QueueRecord]]:
-    """Every queue and what stands in it."""
-    return Query("queue/list", {}, _queues)
 
 
 def beat(
@@ -193,17 +163,3 @@ def _scalar(rows: Sequence[Row]) -> Any:
 
 def _nothing(rows: Sequence[Row]) -> None:
     return None
-
-
-def _queues(rows: Sequence[Row]) -> list[QueueRecord]:
-    return [
-        QueueRecord(
-            name=row[0],
-            ready=row[1],
-            delayed=row[2],
-            active=row[3],
-            waiting=row[4],
-            oldest=None if row[5] is None else timedelta(seconds=row[5]),
-        )
-        for row in rows
-    ]

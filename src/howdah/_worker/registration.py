@@ -1,9 +1,13 @@
-"""Tells the database what the app's code says of limits and schedules, when a worker starts."""
+"""Tells the database what the code says of queues, limits and schedules, when a worker starts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from howdah._db import queue as queues
 from howdah._db import quota as quotas
 from howdah._db import schedule as schedules
+from howdah._db.query import Query
 from howdah._db.steps import Steps
 from howdah._model.signals import SchedulesStray
 from howdah._worker.tasks import AppLike
@@ -13,6 +17,14 @@ def register_limits(app: AppLike) -> Steps[None]:
     """Store what the code says of its limits. One that no code names any more stays as it is."""
     if definitions := app.limit_definitions:
         yield quotas.register(definitions)
+
+
+def register_queues(app: AppLike, served: Iterable[str]) -> Query[None]:
+    """Make known what the code says of queues, and those that are served.
+
+    Of a queue that is served and not declared nothing is said: another app may declare it.
+    """
+    return queues.register({**dict.fromkeys(served), **app.queue_definitions})
 
 
 def register_schedules(app: AppLike) -> Steps[None]:

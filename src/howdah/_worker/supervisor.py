@@ -25,7 +25,7 @@ from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.child import EXIT_ASKED, EXIT_CONFIG
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
-from howdah._worker.registration import register_limits, register_schedules
+from howdah._worker.registration import register_limits, register_queues, register_schedules
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import identity, package_version, weights
@@ -109,7 +109,7 @@ class Supervisor:
             number: signal.signal(number, self._on_signal)
             for number in (signal.SIGTERM, signal.SIGINT)
         }
-        self._link.run(workers.register_queues(list(weights(self._app, self._settings))))
+        self._link.run(register_queues(self._app, weights(self._app, self._settings)))
         walk(register_limits(self._app), self._link.run)
         walk(register_schedules(self._app), self._link.run)
         self._heartbeat.start()

@@ -24,7 +24,7 @@ from howdah._worker.marks import Marks
 from howdah._worker.orders import Orders
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
-from howdah._worker.registration import register_limits
+from howdah._worker.registration import register_limits, register_queues
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.shutdown import Departure
 from howdah._worker.tally import Tally
@@ -222,7 +222,7 @@ async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
     """Announce this process as a worker. Returns the worker's id."""
     host, pid = identity()
     queues = list(weights(app, settings))
-    await link.run(workers.register_queues(queues))
+    await link.run(register_queues(app, queues))
     await walk_async(register_limits(app), link.run)
     return await link.run(
         workers.register(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from howdah._db import fleet
-from howdah._db import worker as queries
+from howdah._db import queue as queries
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
 from howdah.cli.output import print_json, print_table, say, span
@@ -20,7 +20,7 @@ def queues(
     `ready` can be claimed now, `delayed` waits for its time, `active` runs, `waiting` is suspended.
     """
     with opened(find_target(url=url, schema=schema, app=app)) as database:
-        found = database.run(queries.queues())
+        found = database.run(queries.find())
         alive = [one for one in database.run(fleet.workers()) if one.is_alive]
     serving = {
         queue.name: sum(1 for worker in alive if queue.name in worker.queues) for queue in found

@@ -100,7 +100,7 @@ def test_a_role_that_has_just_what_a_send_needs_can_send(
 ) -> None:
     poor("SELECT, INSERT, DELETE ON howdah.job")
     poor("SELECT, INSERT ON howdah.lane")
-    poor("SELECT ON howdah.archive")
+    poor("SELECT ON howdah.archive, howdah.queue, howdah.pause")
     for function in (
         "send(text, text, jsonb, jsonb)",
         "send_receipt(text, text, jsonb, jsonb)",
@@ -110,6 +110,14 @@ def test_a_role_that_has_just_what_a_send_needs_can_send(
         "wake(text, smallint)",
         "channel()",
         "idle_lock(text)",
+        "with_defaults(jsonb, jsonb, jsonb)",
+        "in_the_way(text, text, text)",
+        "must_ask(text, text, jsonb)",
+        "keep_room(text, uuid, jsonb)",
+        "ready_jobs(text, bigint)",
+        "refuse_unknown_queue(text)",
+        "queue_names()",
+        "nearest(text, text[])",
     ):
         poor(f"EXECUTE ON FUNCTION howdah.{function}")
 
@@ -132,7 +140,7 @@ def test_a_role_that_owns_nothing_cannot_keep_house(
 
 
 def test_a_queue_that_nobody_serves_fails(program: Program, sql: Sql, clock: Clock) -> None:
-    sql("SELECT howdah.send('lonely', 'welcome')")
+    sql("SELECT howdah.put_queue('lonely'), howdah.send('lonely', 'welcome')")
     clock.advance(600)
 
     found = findings(program)["queues"]
@@ -142,7 +150,7 @@ def test_a_queue_that_nobody_serves_fails(program: Program, sql: Sql, clock: Clo
 
 
 def test_a_job_that_has_just_been_sent_is_not_stuck(program: Program, sql: Sql) -> None:
-    sql("SELECT howdah.send('lonely', 'welcome')")
+    sql("SELECT howdah.put_queue('lonely'), howdah.send('lonely', 'welcome')")
 
     assert "ok" == findings(program)["queues"]["status"]
 
@@ -150,7 +158,7 @@ def test_a_job_that_has_just_been_sent_is_not_stuck(program: Program, sql: Sql) 
 def test_a_queue_whose_workers_do_not_keep_up_is_a_warning(
     program: Program, sql: Sql, clock: Clock
 ) -> None:
-    sql("SELECT howdah.send('busy', 'welcome')")
+    sql("SELECT howdah.put_queue('busy'), howdah.send('busy', 'welcome')")
     clock.advance(600)
     sql("""INSERT INTO howdah.worker (lease, pid, host, concurrency, queues, version)
            VALUES ('30 s', 1, 'elsewhere', 1, '{busy}', '0')""")
@@ -161,7 +169,7 @@ def test_a_queue_whose_workers_do_not_keep_up_is_a_warning(
 def test_a_job_held_by_a_dead_worker_fails_where_nobody_can_give_it_back(
     program: Program, sql: Sql
 ) -> None:
-    sql("SELECT howdah.send('mail', 'welcome')")
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
     sql("UPDATE howdah.job SET state = 'active', worker_id = 999, ready_xid = NULL")
 
     found = findings(program)["active jobs"]
@@ -172,7 +180,9 @@ def test_a_job_held_by_a_dead_worker_fails_where_nobody_can_give_it_back(
 def test_a_delayed_job_that_nobody_makes_ready_fails(
     program: Program, sql: Sql, clock: Clock
 ) -> None:
-    sql("""SELECT howdah.send('mail', 'welcome', '{}', '{"delay": 60}')""")
+    sql(
+        """SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome', '{}', '{"delay": 60}')"""
+    )
     clock.advance(600)
 
     found = findings(program)["delayed jobs"]
@@ -182,7 +192,7 @@ def test_a_delayed_job_that_nobody_makes_ready_fails(
 
 
 def test_tasks_that_the_app_does_not_have_are_named(program: Program, sql: Sql) -> None:
-    sql("SELECT howdah.send('mail', 'forgotten')")
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'forgotten')")
 
     found = findings(program, "shop:app")["tasks"]
 
@@ -198,7 +208,7 @@ def test_days_without_a_partition_are_a_warning(program: Program, clock: Clock) 
 
 
 def test_rows_in_a_default_partition_are_a_warning(program: Program, sql: Sql) -> None:
-    sql("SELECT howdah.send('mail', 'welcome')")
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
     sql("SELECT howdah.cancel(id) FROM howdah.job")
 
     said = program.run("doctor").out

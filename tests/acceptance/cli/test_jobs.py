@@ -187,6 +187,7 @@ def test_nobody_is_asked_where_nobody_can_answer(program: Program) -> None:
 
 
 def test_more_jobs_than_a_batch_are_cancelled_and_run_again(program: Program, sql: Sql) -> None:
+    sql("SELECT howdah.put_queue('bulk')")
     sql("SELECT howdah.send('bulk', 'anything') FROM generate_series(1, 450)")
     kept = sent(program, "welcome", "email=a@x.org")
 
@@ -201,6 +202,7 @@ def test_more_jobs_than_a_batch_are_cancelled_and_run_again(program: Program, sq
 def test_a_job_whose_key_is_taken_does_not_keep_the_others_from_running_again(
     program: Program, sql: Sql
 ) -> None:
+    sql("SELECT howdah.put_queue('bulk')")
     sql("SELECT howdah.send('bulk', 'anything') FROM generate_series(1, 5)")
     loser = sql("""SELECT howdah.send('bulk', 'anything', '{}', '{"key": "k"}')""")[0][0]
     program.run("jobs", "cancel", "--queue", "bulk", "--yes")
@@ -272,6 +274,7 @@ def test_queues_say_what_stands_in_them_and_who_serves_them(program: Program) ->
 def test_jobs_that_a_worker_finishes_meanwhile_are_left_out_and_are_no_error(
     program: Program, sql: Sql
 ) -> None:
+    sql("SELECT howdah.put_queue('mail')")
     sql("""SELECT howdah.send('mail', 'welcome', '{"email": "a@x.org"}')
            FROM generate_series(1, 3000)""")
     worker = program.start("worker", "shop:app", "--log-level", "error")

@@ -239,14 +239,14 @@ GUARDS = [
     ),
     Guard(
         PUT_BACK,
-        "h.cancel_requested_at IS NOT NULL AND",
-        "",
+        "CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'",
+        "CASE WHEN true THEN 'cancelled'",
         a_job_that_nobody_asked_to_stop_is_given_back,
     ),
     Guard(
         PUT_BACK,
-        "h.cancel_requested_at IS NOT NULL AND",
-        "false AND",
+        "CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'",
+        "CASE WHEN false THEN 'cancelled'",
         a_job_asked_to_stop_is_cancelled_when_it_is_given_back,
     ),
     Guard(

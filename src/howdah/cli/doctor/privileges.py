@@ -12,6 +12,8 @@ _SEND_TABLES = {
     "job": {"SELECT", "INSERT", "DELETE"},
     "archive": {"SELECT"},
     "lane": {"SELECT", "INSERT"},
+    "queue": {"SELECT"},
+    "pause": {"SELECT"},
 }
 _SEND_FUNCTIONS = {
     "send",
@@ -23,6 +25,14 @@ _SEND_FUNCTIONS = {
     "channel",
     "idle_lock",
     "line_of",
+    "with_defaults",
+    "in_the_way",
+    "must_ask",
+    "keep_room",
+    "ready_jobs",
+    "refuse_unknown_queue",
+    "queue_names",
+    "nearest",
 }
 _WORK_TABLES = {
     "job": {"SELECT", "INSERT", "UPDATE", "DELETE"},
@@ -30,7 +40,9 @@ _WORK_TABLES = {
     "jobs": {"SELECT"},
     "lane": {"SELECT", "INSERT", "DELETE"},
     "dependency": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-    "queue": {"SELECT", "INSERT"},
+    "queue": {"SELECT", "INSERT", "UPDATE"},
+    "pause": {"SELECT"},
+    "blocked_key": {"SELECT", "INSERT", "DELETE"},
     "worker": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "log": {"SELECT", "INSERT"},
     "throttle": {"SELECT", "INSERT", "UPDATE", "DELETE"},

@@ -1,25 +1,26 @@
 -- send: -> created
 --
 -- Stores a job in the caller's transaction. Answers with its id and whether it is new: when
--- another live job of the task holds the key, or the id was sent before, the answer is that job
--- and nothing is stored.
+-- another live job of the task holds the key, the policy of the queue turns the job away, or the
+-- id was sent before, the answer is that job and nothing is stored.
 --
--- options: id, new_id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay,
--- backoff, delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline
--- (timestamp or seconds), throttle, debounce, replace (see send_in_window), group, limits (an array
--- of 'name', 'name:key' or 'name/tier:key'). new_id says that the sender has just made the id, so
--- that the archive need not be asked for it; window, that the key is not this job's alone; flow_id
--- and blockers are send_flow's.
+-- options: id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay, backoff,
+-- delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline (timestamp or
+-- seconds), throttle, debounce, replace (see send_in_window), group, limits (an array of 'name',
+-- 'name:key' or 'name/tier:key').
+-- What only our own code says: new_id, that the sender has just made the id, so that the archive
+-- need not be asked for it; defaults, what the sender's code says of the queue; either means that
+-- the code knows the queue; window, that the key is not this job's alone;
+-- flow_id and blockers are send_flow's.
 
 CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    v_known   text[] := ARRAY['id', 'new_id', 'priority', 'start_after', 'delay', 'retry',
-                              'expire_in', 'key', 'tags', 'retention', 'deadline', 'throttle',
-                              'debounce', 'replace', 'window', 'group', 'limits', 'flow_id',
-                              'blockers'];
-    v_inner   text[] := ARRAY['new_id', 'window', 'flow_id', 'blockers'];
+    v_known   text[] := ARRAY['id', 'priority', 'start_after', 'delay', 'retry', 'expire_in',
+                              'key', 'tags', 'retention', 'deadline', 'throttle', 'debounce',
+                              'replace', 'group', 'limits'];
+    v_hidden  text[] := '{new_id,defaults,window,flow_id,blockers}';
     v_unknown text;
     v_name    text;
     v_value   jsonb;
@@ -28,11 +29,10 @@ BEGIN
         RAISE EXCEPTION 'cannot send with options %: they must be a JSON object', p_options
             USING ERRCODE = 'HW005', DETAIL = '{"option": ""}';
     END IF;
-    SELECT k INTO v_unknown FROM jsonb_object_keys(p_options - v_known) AS k ORDER BY k LIMIT 1;
+    SELECT k INTO v_unknown FROM jsonb_object_keys(p_options - v_known - v_hidden) AS k ORDER BY k LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'there is no option %: the options are %',
-            quote_literal(v_unknown),
-            array_to_string(ARRAY(SELECT k FROM unnest(v_known) AS k WHERE k <> ALL (v_inner)), ', ')
+            quote_literal(v_unknown), array_to_string(v_known, ', ')
             USING ERRCODE = 'HW005', DETAIL = jsonb_build_object('option', v_unknown)::text;
     END IF;
     IF p_options ? 'retry' AND (
@@ -97,12 +97,13 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_id       uuid     := coalesce((p_options ->> 'id')::uuid, howdah.uuid7());
-    v_key      text     := p_options ->> 'key';
-    v_priority smallint := coalesce((p_options ->> 'priority')::smallint, 0);
-    v_start    timestamptz := coalesce(
-        (p_options ->> 'start_after')::timestamptz,
-        howdah.now() + (p_options ->> 'delay')::float8 * interval '1 second');
-    v_ready    boolean  := coalesce(v_start <= howdah.now(), true) AND NOT p_options ? 'blockers';
+    v_options  jsonb    := p_options;
+    v_place    record;
+    v_key      text;
+    v_policy   text;
+    v_priority smallint;
+    v_start    timestamptz;
+    v_ready    boolean;
     v_deadline timestamptz;
     v_found    uuid;
     v_limits   text[];
@@ -113,23 +114,51 @@ BEGIN
             p_task, coalesce(left(p_args::text, 80), 'null')
             USING ERRCODE = 'HW006', DETAIL = '{"path": "args"}';
     END IF;
-    IF jsonb_typeof(p_options) <> 'object' OR p_options - '{id,new_id}'::text[] <> '{}' THEN
+    IF jsonb_typeof(p_options) <> 'object' OR p_options - '{id,new_id,defaults}'::text[] <> '{}' THEN
         PERFORM howdah.check_options(p_options);
-        IF NOT isfinite(v_start) THEN
-            RAISE EXCEPTION 'option start_after is %: it must be a moment', v_start
-                USING ERRCODE = 'HW005', DETAIL = '{}';
-        END IF;
-        IF p_options ? 'deadline' THEN
-            v_deadline := howdah.deadline_of(p_options);
-        END IF;
-        IF p_options ?| '{throttle,debounce,replace}' THEN
-            RETURN QUERY SELECT w.id, w.created
-            FROM howdah.send_in_window(p_queue, p_task, p_args, p_options) AS w;
-            RETURN;
-        END IF;
-        v_limits := CASE WHEN p_options ? 'limits'
-                         THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'limits')) END;
-        v_line := howdah.line_of(NULL, v_key, p_options ->> 'group', v_limits);
+    END IF;
+    -- One look at all that is known of the queue and the task.
+    SELECT q.name IS NOT NULL AND q.deleted_at IS NULL AS known, q.code, q.override,
+           p.name IS NOT NULL AS paused
+    INTO v_place
+    FROM (VALUES (p_queue)) AS s (queue)
+    LEFT JOIN howdah.queue AS q ON q.name = s.queue
+    LEFT JOIN howdah.pause AS p ON p.kind = 'task' AND p.name = p_task;
+    IF NOT v_place.known AND NOT p_options ?| '{new_id,defaults}' THEN
+        PERFORM howdah.refuse_unknown_queue(p_queue);
+    END IF;
+    IF p_options ?| '{throttle,debounce,replace}' THEN
+        RETURN QUERY SELECT w.id, w.created
+        FROM howdah.send_in_window(p_queue, p_task, p_args, p_options) AS w;
+        RETURN;
+    END IF;
+    IF p_options -> 'defaults' <> '{}' OR v_place.code <> '{}' OR v_place.override <> '{}' THEN
+        v_options := howdah.with_defaults(p_options, v_place.code, v_place.override);
+        v_policy := nullif(v_options ->> 'policy', 'standard');
+    END IF;
+    v_key := v_options ->> 'key';
+    v_priority := coalesce((v_options ->> 'priority')::smallint, 0);
+    v_start := coalesce(
+        (v_options ->> 'start_after')::timestamptz,
+        howdah.now() + (v_options ->> 'delay')::float8 * interval '1 second');
+    v_ready := coalesce(v_start <= howdah.now(), true)
+               AND NOT v_place.paused AND NOT p_options ? 'blockers';
+    IF NOT isfinite(v_start) THEN
+        RAISE EXCEPTION 'option start_after is %: it must be a moment', v_start
+            USING ERRCODE = 'HW005', DETAIL = '{}';
+    END IF;
+    IF v_options ? 'deadline' THEN
+        v_deadline := howdah.deadline_of(v_options);
+    END IF;
+    IF v_policy IS NOT NULL OR v_options ?| '{limits,group}' THEN
+        v_limits := CASE WHEN v_options ? 'limits'
+                         THEN ARRAY(SELECT jsonb_array_elements_text(v_options -> 'limits')) END;
+        v_line := howdah.line_of(v_policy, v_key, v_options ->> 'group', v_limits);
+    END IF;
+    IF v_policy = 'key_strict_fifo' AND coalesce(v_key, '') = '' THEN
+        RAISE EXCEPTION 'cannot send % to queue % without a key: its policy is key_strict_fifo, which runs the jobs of each key in order',
+            p_task, quote_literal(p_queue)
+            USING ERRCODE = 'HW010', DETAIL = jsonb_build_object('queue', p_queue)::text;
     END IF;
     IF p_options ? 'id' AND NOT p_options ? 'new_id'
        AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -140,22 +169,22 @@ BEGIN
     END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
-                                retention, start_after, ready_xid, deadline, policy, line, limits,
-                                flow_id, blockers, held)
+                                retention, start_after, ready_xid, deadline, held, policy, line,
+                                limits, dead_letter, flow_id, blockers)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
-                CASE WHEN p_options ? 'tags'
-                     THEN ARRAY(SELECT jsonb_array_elements_text(p_options -> 'tags')) END,
-                p_options -> 'retry',
-                (p_options ->> 'expire_in')::float8 * interval '1 second',
-                (p_options ->> 'retention')::float8 * interval '1 second',
+                CASE WHEN v_options ? 'tags'
+                     THEN ARRAY(SELECT jsonb_array_elements_text(v_options -> 'tags')) END,
+                v_options -> 'retry',
+                (v_options ->> 'expire_in')::float8 * interval '1 second',
+                (v_options ->> 'retention')::float8 * interval '1 second',
                 v_start,
                 CASE WHEN v_ready THEN pg_current_xact_id() END,
                 v_deadline,
-                CASE WHEN p_options ? 'window' THEN 'window' END,
-                v_line, v_limits,
-                (p_options ->> 'flow_id')::uuid,
-                (p_options ->> 'blockers')::int,
-                CASE WHEN p_options ? 'blockers' THEN 'flow' END)
+                CASE WHEN p_options ? 'blockers' THEN 'flow'
+                     WHEN v_place.paused THEN 'task' END,
+                coalesce(v_policy, CASE WHEN p_options ? 'window' THEN 'window' END),
+                v_line, v_limits, v_options ->> 'dead_letter',
+                (p_options ->> 'flow_id')::uuid, (p_options ->> 'blockers')::int)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked
@@ -169,6 +198,9 @@ BEGIN
             IF v_line IS NOT NULL THEN
                 PERFORM howdah.line_up(p_queue, v_priority, v_limits);
             END IF;
+            IF v_ready AND v_options ? 'max_waiting' THEN
+                PERFORM howdah.keep_room(p_queue, v_id, v_options);
+            END IF;
             IF v_ready THEN
                 PERFORM howdah.wake(p_queue, v_priority);
             END IF;
@@ -181,19 +213,21 @@ BEGIN
         IF v_found IS NULL AND p_options ? 'id' AND NOT p_options ? 'new_id' THEN
             SELECT a.id INTO v_found FROM howdah.archive AS a WHERE a.id = v_id LIMIT 1;
         END IF;
-        IF v_found IS NULL THEN
+        IF v_found IS NULL AND v_policy IS NULL THEN
             SELECT j.id INTO v_found
             FROM howdah.job AS j
             WHERE j.task = p_task AND j.key = v_key AND j.policy IS NULL;
+        ELSIF v_found IS NULL THEN
+            v_found := howdah.in_the_way(p_queue, v_policy, v_key);
         END IF;
         IF v_found IS NOT NULL THEN
             RETURN QUERY SELECT v_found, false;
             RETURN;
         END IF;
-        -- The holder finished between the two looks: the key is free now.
+        -- The holder moved on between the two looks: its place is free now.
     END LOOP;
-    RAISE EXCEPTION 'cannot send %: its key % is held by a job this transaction cannot see',
-        p_task, quote_literal(v_key)
+    RAISE EXCEPTION 'cannot send %: its % is held by a job this transaction cannot see',
+        p_task, coalesce('key ' || quote_literal(v_key), 'place')
         USING ERRCODE = '40001',
               HINT = 'Send in a READ COMMITTED transaction, or repeat this one.';
 END

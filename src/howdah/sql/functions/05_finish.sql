@@ -4,6 +4,7 @@
 -- were still the caller's (id and fence as given, in a state of p_from) and, when some were not,
 -- with the ids that were. The others are lost: somebody else owns them now, or they are over.
 -- An outcome names (id, fence), so it may be repeated after a reply that never came.
+-- A job of a key_strict_fifo queue that failed blocks its key, in the same statement.
 
 CREATE OR REPLACE FUNCTION howdah.finish(
     p_ids uuid[], p_fences bigint[], p_states text[], p_results text[], p_errors text[],
@@ -57,7 +58,14 @@ BEGIN
         DELETE FROM howdah.slot AS s
         USING gone AS g
         WHERE g.limits IS NOT NULL AND s.job_id = g.id
-        RETURNING s.name)
+        RETURNING s.name),
+    blocked AS (
+        INSERT INTO howdah.blocked_key (queue, line, job_id)
+        SELECT g.queue, g.line, g.id
+        FROM gone AS g
+        WHERE g.policy = 'key_strict_fifo' AND g.outcome IN ('failed', 'expired')
+          AND g.line IS NOT NULL
+        ON CONFLICT DO NOTHING)
     SELECT count(*),
            CASE WHEN count(*) < cardinality(p_ids)
                 THEN coalesce(string_agg(g.id::text, ','), '') END,

@@ -5,6 +5,8 @@
 -- as a snooze and a shutdown do. The fence is not lowered with the attempt: a worker that lost
 -- the job and wakes up late must still be refused.
 -- A job that was asked to stop meanwhile becomes cancelled instead: that wish must not be lost.
+-- So does one of a stately queue fail, that has another one of its key waiting for a retry: there
+-- may be one in each state. State 'held' gives back a job of a paused task.
 -- Answers as finish does.
 
 CREATE OR REPLACE FUNCTION howdah.put_back(
@@ -19,7 +21,7 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_cancelled text;
+    v_ended     text;
     v_lane      record;
     v_quotas    text[];
     v_queues    text[];
@@ -27,17 +29,23 @@ BEGIN
     -- Locked before it is asked who is to stop. A cancel that commits between that look and the
     -- write would keep the write off, and the job active with nobody running it.
     WITH held AS MATERIALIZED (
-        SELECT j.id, j.fence, j.cancel_requested_at, o.error
-        FROM unnest(p_ids, p_fences, p_errors) AS o (id, fence, error)
+        SELECT j.id, j.fence, o.error,
+               CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+                    WHEN j.policy = 'stately' AND o.spent
+                     AND EXISTS (SELECT FROM howdah.job AS k
+                                 WHERE k.queue = j.queue AND k.line = j.line
+                                   AND k.policy = 'stately' AND k.state = 'retry') THEN 'failed'
+               END AS outcome
+        FROM unnest(p_ids, p_fences, p_spent, p_errors) AS o (id, fence, spent, error)
         JOIN howdah.job AS j ON j.id = ANY (ARRAY[o.id]) AND j.fence = o.fence
         WHERE j.state = 'active'
         ORDER BY o.id
         FOR UPDATE OF j)
-    SELECT string_agg(h.id::text, ',') INTO v_cancelled
+    SELECT string_agg(h.id::text, ',') INTO v_ended
     FROM held AS h
-    CROSS JOIN LATERAL howdah.finish(ARRAY[h.id], ARRAY[h.fence], ARRAY['cancelled'],
+    CROSS JOIN LATERAL howdah.finish(ARRAY[h.id], ARRAY[h.fence], ARRAY[h.outcome],
                                      ARRAY[NULL]::text[], ARRAY[h.error]) AS f
-    WHERE h.cancel_requested_at IS NOT NULL AND f.applied = 1;
+    WHERE h.outcome IS NOT NULL AND f.applied = 1;
 
     -- One wake for each lane, not one for each job.
     FOR v_lane IN
@@ -51,7 +59,8 @@ BEGIN
 
     WITH back AS (
         UPDATE howdah.job AS j
-        SET state       = o.state,
+        SET state       = CASE o.state WHEN 'held' THEN 'retry' ELSE o.state END,
+            held        = CASE o.state WHEN 'held' THEN 'task' END,
             attempt     = CASE WHEN o.spent THEN j.attempt ELSE j.attempt - 1 END,
             worker_id   = NULL,
             expire_at   = NULL,
@@ -71,8 +80,8 @@ BEGIN
         USING back AS b
         WHERE b.limits IS NOT NULL AND s.job_id = b.id
         RETURNING s.name)
-    SELECT count(*) + coalesce(cardinality(string_to_array(v_cancelled, ',')), 0),
-           concat_ws(',', v_cancelled, string_agg(b.id::text, ',')),
+    SELECT count(*) + coalesce(cardinality(string_to_array(v_ended, ',')), 0),
+           concat_ws(',', v_ended, string_agg(b.id::text, ',')),
            (SELECT array_agg(DISTINCT f.name) FROM freed AS f),
            array_agg(DISTINCT b.queue) FILTER (WHERE b.line IS NOT NULL)
     INTO applied, ids, v_quotas, v_queues

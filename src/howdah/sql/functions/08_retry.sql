@@ -28,10 +28,13 @@ BEGIN
                b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors,
                b.line, b.limits, b.policy, b.flow_id, b.dead_letter, b.source
         FROM back AS b
-        RETURNING queue, priority, flow_id INTO v_lane;
+        RETURNING queue, priority, flow_id, policy, line INTO v_lane;
         IF FOUND THEN
             IF v_lane.flow_id IS NOT NULL THEN
                 PERFORM howdah.rejoin(p_id);
+            END IF;
+            IF v_lane.policy = 'key_strict_fifo' THEN
+                PERFORM howdah.unblock_key(v_lane.queue, v_lane.line, p_id);
             END IF;
             EXIT;
         END IF;
@@ -42,7 +45,7 @@ BEGIN
     PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     RETURN 'retry';
 EXCEPTION WHEN unique_violation THEN
-    RAISE EXCEPTION 'cannot retry job %: another live job of its task holds its key', p_id
+    RAISE EXCEPTION 'cannot retry job %: another live job holds its key', p_id
         USING ERRCODE = 'HW004', DETAIL = jsonb_build_object('job_id', p_id)::text,
               HINT = 'Wait for that job, or cancel it.';
 END

@@ -89,7 +89,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT r.id, r.created INTO v_receipt
-    FROM howdah.send_receipt(v.queue, v.task, v.args, v.options) AS r;
+    FROM howdah.send_receipt(v.queue, v.task, v.args, v.options || '{"new_id": true}') AS r;
     UPDATE howdah.schedule AS s SET last_job_id = v_receipt.id WHERE s.name = p_name;
     RETURN QUERY SELECT v_receipt.id, v_receipt.created;
 END

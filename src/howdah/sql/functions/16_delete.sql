@@ -43,6 +43,7 @@ BEGIN
     IF v_over IS NOT NULL THEN
         PERFORM howdah.follow(v_over);
     END IF;
+    DELETE FROM howdah.blocked_key AS b WHERE b.job_id = ANY (v_ids);
     RETURN QUERY SELECT g.id, g.state FROM unnest(v_ids, v_states) AS g (id, state);
 END
 $$;

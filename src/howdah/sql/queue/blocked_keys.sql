@@ -1,0 +1,5 @@
+-- The keys of a queue that a failed job blocks, and which job it is.
+SELECT b.line, b.job_id::text, extract(epoch FROM b.at)::float8
+FROM howdah.blocked_key AS b
+WHERE b.queue = :queue::text
+ORDER BY b.at, b.line

@@ -1,0 +1,2 @@
+-- Ends the pause of everything.
+SELECT howdah.resume_everything()::text
