@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from howdah._db.record import JobPage, JobRecord
     from howdah._db.sample import QueueStats
     from howdah._db.schedule import ScheduleRecord
+    from howdah._db.warning import WarningRecord
     from howdah._model.batch import Batch
     from howdah._model.filter import JobFilter
     from howdah._model.flow import Finished
@@ -70,6 +71,7 @@ else:
         "Task": "howdah.task",
         "Throttle": "howdah._model.window",
         "WorkerRecord": "howdah._db.fleet",
+        "WarningRecord": "howdah._db.warning",
         "WorkerSettings": "howdah._worker.settings",
         "chain": "howdah.plan",
         "chord": "howdah.plan",
@@ -121,6 +123,7 @@ __all__ = [
     "SyncJob",
     "Task",
     "Throttle",
+    "WarningRecord",
     "WorkerRecord",
     "WorkerSettings",
     "chain",

@@ -39,6 +39,7 @@ from howdah.schedules import CodeSchedules, Schedules
 from howdah.stats import Stats
 from howdah.sync import Sync
 from howdah.task import Task
+from howdah.warnings import Warnings
 from howdah.workers import Workers
 
 T = TypeVar("T")
@@ -97,6 +98,7 @@ class Howdah:
         self.stats = Stats(self.run)
         self.queues = Queues(self.run, self._declared)
         self._tasks = Tasks(self.run)
+        self.warnings = Warnings(self.run)
 
     @property
     def schema(self) -> str:

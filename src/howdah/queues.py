@@ -16,6 +16,7 @@ from howdah._model.options import SendOptions
 from howdah._model.queue import OnFull, QueueOptions, QueuePolicy
 from howdah._model.retry import Retry
 from howdah.job import Runs
+from howdah.stats import Stats, SyncStats
 from howdah.task import Task
 
 Named = Task[..., Any, ..., Any] | str
@@ -27,6 +28,8 @@ class Queues:
     def __init__(self, run: Runs, declared: Callable[[], Declared]) -> None:
         self._run = run
         self._declared = declared
+        #: What they were like: `app.stats`.
+        self.stats = Stats(run)
 
     async def put(
         self,
@@ -138,6 +141,7 @@ class SyncQueues:
     def __init__(self, run: Callable[..., Any], declared: Callable[[], Declared]) -> None:
         self._run = run
         self._declared = declared
+        self.stats = SyncStats(run)
 
     def put(
         self,

@@ -40,6 +40,7 @@ from howdah.schedules import SyncSchedules
 from howdah.stats import SyncStats
 from howdah.task import Sender
 from howdah.updating import SyncUpdating
+from howdah.warnings import SyncWarnings
 from howdah.workers import SyncWorkers
 
 P = ParamSpec("P")
@@ -250,6 +251,7 @@ class Sync:
         self.limits = SyncLimits(self.run)
         self.queues = SyncQueues(self.run, declared)
         self.tasks = SyncTasks(self.run)
+        self.warnings = SyncWarnings(self.run)
 
     def send(self, task: Sender[P, R], /, *args: P.args, **kwargs: P.kwargs) -> SyncJob[R]:
         """Store a job of a task, or of `task.using(...)`. As `Sender.send`."""

@@ -83,6 +83,7 @@ def stage(database_url: str, schema: str) -> Iterator[Stage]:
         "queue",
         "pause",
         "blocked_key",
+        "warning",
     ):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made

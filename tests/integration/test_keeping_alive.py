@@ -112,7 +112,7 @@ def test_the_house_is_kept_after_an_error_that_is_not_howdahs(
     housekeeper.stop()
 
     assert is_kept
-    assert ["promote"] == failed
+    assert ["deadline"] == failed
 
 
 def test_a_blocking_link_waits_no_longer_than_its_deadline_and_heals(

@@ -35,11 +35,13 @@ class Standing:
     Attributes:
         ready: Jobs that could be claimed.
         quarantined: Jobs that ended since the last sample because their workers kept dying.
+        warn_backlog: More ready jobs than that are to be warned of, where the queue says so.
     """
 
     queue: str
     ready: int
     quarantined: int
+    warn_backlog: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,25 @@ class PassFailed(Signal):
 
 
 @dataclass(slots=True)
+class StatementSlow(Signal):
+    """A statement of a worker took more than a second."""
+
+    statement: str
+    role: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Warned(Signal):
+    """This process found something that nobody had warned of. `app.warnings` keeps it."""
+
+    kind: str
+    queue: str | None
+    text: str
+    facts: dict[str, Any]
+
+
+@dataclass(slots=True)
 class ListenerFailed(Signal):
     """A listener of these signals raised."""
 

@@ -22,7 +22,7 @@ import psycopg
 from howdah._db import session
 from howdah._db.query import Query
 from howdah._db.runners.psycopg import PsycopgRunner
-from howdah._model.signals import DatabaseBack, DatabaseLost, Signals
+from howdah._model.signals import DatabaseBack, DatabaseLost, Signals, StatementSlow
 from howdah.errors import DatabaseError, DatabaseUnreachableError
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ DEADLINE = 30.0
 LONG = 600.0
 # A thread whose socket was shut has so long to notice.
 LAST_WORD = 0.5
+# Whoever listens may find so much still quick.
+SLOW = 1.0
 
 
 class BlockingLink:
@@ -130,7 +132,11 @@ class BlockingLink:
                 self._socket = socket.socket(fileno=os.dup(self._connection.pgconn.socket))
                 self._prepare = not found.is_pooled
             runner = PsycopgRunner(self._connection, self._schema, prepare=self._prepare)
-            return runner.run(query)
+            began = time.monotonic()
+            answer = runner.run(query)
+            if (seconds := time.monotonic() - began) > SLOW:
+                self._signals.post(StatementSlow(query.statement, self.role, seconds))
+            return answer
         except DatabaseError:
             if self._connection is not None and self._connection.closed:
                 self._drop()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from howdah._worker.loading import load_app
+from howdah._worker.notices import Notices
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import Worker
@@ -69,12 +70,14 @@ def main(prepare: Callable[[AppLike], None] | None = None) -> None:
 
 
 async def _work(app: AppLike, config: dict[str, Any], orders: TextIO) -> None:
+    settings = WorkerSettings.from_json(config["settings"])
     worker = Worker(
         app,
         config["url"],
-        WorkerSettings.from_json(config["settings"]),
+        settings,
         worker_id=config["worker_id"],
         marks=config["marks"],
+        notices=Notices(app.signals, slow=settings.slow_query),
     )
     loop = asyncio.get_running_loop()
 

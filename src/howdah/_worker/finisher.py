@@ -18,11 +18,12 @@ from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._db.job import Applied
 from howdah._db.query import Query
-from howdah._db.steps import walk_async
+from howdah._db.steps import Steps, walk_async
 from howdah._model.outcome import Outcome, Verdict
 from howdah._model.signals import JobLost, PassFailed, Signals
 from howdah._worker.ledger import Ledger
 from howdah._worker.link import Link
+from howdah._worker.notices import Notices
 from howdah._worker.tally import Tally
 from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError, PayloadError
 
@@ -40,8 +41,14 @@ class Finisher:
     """Carries a ledger's entries to the database until it is stopped and the ledger is empty."""
 
     def __init__(
-        self, link: Link, signals: Signals, tally: Tally, flushed: Callable[[], None]
+        self,
+        link: Link,
+        signals: Signals,
+        tally: Tally,
+        notices: Notices | None,
+        flushed: Callable[[], None],
     ) -> None:
+        self._notices = notices
         self._flushed = flushed
         self._tally = tally
         self.ledger = Ledger(self._wake)
@@ -76,7 +83,9 @@ class Finisher:
                 if batch:
                     await self._flush(batch)
                 if self._tally.is_due():
-                    await self._count()
+                    await self._try("count", self._tally.write())
+                if self._notices is not None and self._notices.is_due():
+                    await self._try("warn", self._notices.tell())
             finally:
                 self._batch = []
                 self._flushed()
@@ -118,20 +127,20 @@ class Finisher:
             if isinstance(error, DatabaseError) and self._stopping:
                 self.ledger.take_reports()
 
-    async def _count(self) -> None:
-        """Write what was run. Counts may be late or lost, jobs may not."""
+    async def _try(self, name: str, steps: Steps[None]) -> None:
+        """Write counts or warnings, which may be late or lost. Jobs may not."""
         try:
-            await walk_async(self._tally.write(), self._link.run)
+            await walk_async(steps, self._link.run)
         except DatabaseError:
             # The link has told, and it is written again.
             return
         except HowdahError as error:
-            self._signals.post(PassFailed("count", str(error)))
+            self._signals.post(PassFailed(name, str(error)))
 
     async def _count_for_the_last_time(self) -> None:
         try:
             async with asyncio.timeout(LAST_COUNT):
-                await self._count()
+                await self._try("count", self._tally.write())
         except TimeoutError:
             # Nobody must wait for counts.
             return

@@ -19,7 +19,7 @@ from howdah._db import session
 from howdah._db.query import Query
 from howdah._db.runners.direct import DirectRunner
 from howdah._db.runners.psycopg import AsyncPsycopgRunner
-from howdah._model.signals import DatabaseBack, DatabaseLost, Signals
+from howdah._model.signals import DatabaseBack, DatabaseLost, Signals, StatementSlow
 from howdah.errors import DatabaseError, DatabaseUnreachableError, HowdahError
 
 T = TypeVar("T")
@@ -27,6 +27,8 @@ T = TypeVar("T")
 # No statement of a worker takes long; one that does means the server is gone or stuck.
 DEADLINE = 30.0
 LONGEST_PAUSE = 2.0
+# Whoever listens may find so much still quick.
+SLOW = 1.0
 # So long it is tried to cancel a statement that nobody waits for any more.
 LAST_WORD = 6.0
 
@@ -101,7 +103,7 @@ class Link:
             runner = self._runner
             if runner is None or runner.is_over:
                 runner = await self._open()
-            query = make()
+            query, began = make(), time.monotonic()
             timer = asyncio.get_running_loop().call_later(self._deadline, runner.give_up)
             try:
                 answer = await runner.run(query)
@@ -120,6 +122,8 @@ class Link:
                 raise
             finally:
                 timer.cancel()
+        if (seconds := time.monotonic() - began) > SLOW:
+            self._signals.post(StatementSlow(query.statement, self.role, seconds))
         self.recovered()
         return answer
 

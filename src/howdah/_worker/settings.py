@@ -27,7 +27,10 @@ class WorkerSettings:
         expire_grace: The database ends an attempt that is so much over its time by itself.
         log_days: Lines that handlers logged are kept so many days.
         sample_every: So often it writes what it ran, for `app.stats`.
-        sample_days: What queues were like is kept so many days.
+        sample_days: What queues were like, and what workers warned of, is kept so many days.
+        backlog: More claimable jobs of a queue are warned of, unless the queue has its own number.
+        slow_query: A statement of a worker that takes so long is warned of.
+        clock_skew: Clocks of worker and database that differ by more are warned of.
     """
 
     queues: dict[str, float] = field(default_factory=dict)
@@ -44,6 +47,9 @@ class WorkerSettings:
     log_days: int = 14
     sample_every: float = 60.0
     sample_days: int = 14
+    backlog: int = 10_000
+    slow_query: float = 5.0
+    clock_skew: float = 5.0
 
     def __post_init__(self) -> None:
         for name in ("concurrency", "processes", "crash_limit"):

@@ -21,6 +21,7 @@ from howdah._worker.intake import Intake
 from howdah._worker.link import DEADLINE, Link
 from howdah._worker.listener import Listener
 from howdah._worker.marks import Marks
+from howdah._worker.notices import Notices
 from howdah._worker.orders import Orders
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
@@ -55,6 +56,7 @@ class Worker:
         *,
         worker_id: int,
         marks: int | None = None,
+        notices: Notices | None = None,
     ) -> None:
         self.worker_id = worker_id
         self.lease_lost = False
@@ -65,7 +67,7 @@ class Worker:
         self._pools = Pools(settings.concurrency)
         self._links = _links(app, url, settings)
         tally = Tally(worker_id, every=settings.sample_every)
-        self.finisher = Finisher(self._links["finish"], app.signals, tally, self._flushed)
+        self.finisher = Finisher(self._links["finish"], app.signals, tally, notices, self._flushed)
         self.executor = Executor(
             app.tasks,
             schema=app.schema,

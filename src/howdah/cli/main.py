@@ -28,6 +28,7 @@ COMMANDS = (
     ),
     Entry("queues", "howdah.cli.queues:queues", "What stands in each queue.", LOOK),
     Entry("limits", "howdah.cli.limits:group", "How many may run at once.", LOOK, is_group=True),
+    Entry("warnings", "howdah.cli.warnings:warnings", "What workers warned of.", LOOK),
     Entry("stats", "howdah.cli.stats:stats", "What queues were like.", LOOK),
     Entry(
         "workers",

@@ -27,7 +27,9 @@ from howdah._model.signals import (
     SchedulesStray,
     Signal,
     Signals,
+    StatementSlow,
     TaskUnknown,
+    Warned,
     WorkerDied,
     WorkerFailed,
     WorkerPaused,
@@ -86,6 +88,8 @@ def attach(signals: Signals) -> None:
         DatabaseBack,
         NotificationsUnavailable,
         PassFailed,
+        StatementSlow,
+        Warned,
         ListenerFailed,
     ):
         signals.on(kind, _write)
@@ -189,6 +193,11 @@ def _write(signal: Signal) -> None:
             _log(logging.WARNING, "notifications.unavailable", {"reason": reason})
         case PassFailed(name, error):
             _log(logging.WARNING, "pass.failed", {"name": name, "error": error})
+        case StatementSlow(statement, role, seconds):
+            facts = {"statement": statement, "role": role, "seconds": round(seconds, 3)}
+            _log(logging.INFO, "statement.slow", facts)
+        case Warned(kind, queue, text):
+            _log(logging.WARNING, "warned", {"kind": kind, "queue": queue or "-", "text": text})
         case ListenerFailed(name, error):
             _log(logging.ERROR, "listener.failed", {"signal": name, "error": error})
 

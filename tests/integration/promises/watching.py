@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from howdah._db import sample as samples
+from howdah._db import warning as warnings
 from howdah._db.sample import Count
+from howdah._model.notice import Notice, WarningKind
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 SAMPLE = "functions/16_sample"
+WARN = "functions/20_warn"
+BACKLOG = Notice(WarningKind.QUEUE_BACKLOG, "many", "q", "q")
 
 
 def _take(stage: Stage) -> int:
@@ -37,7 +41,35 @@ def counts_that_are_written_twice_count_once(stage: Stage) -> None:
     assert 2 == stage.desk.value("SELECT sum(done) FROM howdah.sample")
 
 
+def what_lasts_is_one_warning(stage: Stage) -> None:
+    for _ in range(2):
+        stage.desk.run(warnings.warn([BACKLOG]))
+
+    assert [(2,)] == stage.desk.sql("SELECT count FROM howdah.warning")
+
+
+def a_warning_that_was_over_is_another(stage: Stage) -> None:
+    stage.desk.run(warnings.warn([BACKLOG]))
+    stage.clock.advance(16 * 60)
+    stage.desk.run(warnings.warn([BACKLOG]))
+
+    assert 2 == stage.desk.value("SELECT count(*) FROM howdah.warning")
+
+
 GUARDS = [
+    Guard(
+        WARN,
+        "o.is_open AND o.last_at < howdah.now() - interval '15 minutes'",
+        "false",
+        a_warning_that_was_over_is_another,
+    ),
+    Guard(
+        "migrations/0011_warnings",
+        "CREATE UNIQUE INDEX warning_open ON howdah.warning (kind, subject) WHERE is_open;",
+        "",
+        what_lasts_is_one_warning,
+        "no unique or exclusion constraint",
+    ),
     Guard(
         SAMPLE,
         """        IF EXISTS (SELECT FROM howdah.sample AS s

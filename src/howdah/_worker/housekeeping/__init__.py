@@ -1,5 +1,5 @@
 """What every worker does for all: expires, promotes, fires schedules, sweeps dead workers, keeps
-partitions, takes samples.
+partitions, takes samples, warns.
 
 Each pass is safe on any number of workers at once, so nothing depends on a leader. A pass that
 fails is told and comes again.
@@ -19,6 +19,8 @@ from howdah._worker.housekeeping.promoter import Promoter
 from howdah._worker.housekeeping.sampler import Sampler
 from howdah._worker.housekeeping.scheduler import Scheduler
 from howdah._worker.housekeeping.sweeper import Sweeper
+from howdah._worker.housekeeping.watcher import Watcher
+from howdah._worker.notices import Notices
 from howdah._worker.settings import WorkerSettings
 
 LONGEST_NAP = 1.0
@@ -34,14 +36,16 @@ class Housekeeper:
     def __init__(self, link: BlockingLink, settings: WorkerSettings, signals: Signals) -> None:
         self._link = link
         self._signals = signals
+        notices = Notices(signals, slow=settings.slow_query)
         self._passes: dict[str, Callable[[], float]] = {
             # First, so that nobody promotes what is late.
             "deadline": Deadlines(link).run,
             "promote": Promoter(link).run,
             "schedule": Scheduler(link, signals).run,
             "sweep": Sweeper(link, settings, signals).run,
-            "archive": Archiver(link, settings).run,
-            "sample": Sampler(link, settings).run,
+            "archive": Archiver(link, settings, notices).run,
+            "sample": Sampler(link, settings, notices).run,
+            "watch": Watcher(link, settings, notices).run,
         }
         self._due = dict.fromkeys(self._passes, 0.0)
         self._failed: dict[str, tuple[int, str]] = {}

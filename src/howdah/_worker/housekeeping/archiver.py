@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from howdah._db import worker as workers
+from howdah._model.notice import Notice, WarningKind
 from howdah._worker.blocking_link import LONG, BlockingLink
+from howdah._worker.notices import Notices
 from howdah._worker.settings import WorkerSettings
 
 DAYS_AHEAD = 3
@@ -14,14 +18,18 @@ EVERY = 600.0
 WHEN_MISSED = 30.0
 # There is more than one transaction should do.
 WHEN_MORE = 1.0
+# A dump holds them for a while, which is nothing to be warned of.
+MISSED_FOR_LONG = 600.0
 
 
 class Archiver:
     """The pass that keeps the partitions."""
 
-    def __init__(self, link: BlockingLink, settings: WorkerSettings) -> None:
+    def __init__(self, link: BlockingLink, settings: WorkerSettings, notices: Notices) -> None:
         self._link = link
         self._settings = settings
+        self._notices = notices
+        self._missed_since: float | None = None
 
     def run(self) -> float:
         """Make, drop and tidy once. Returns the seconds until the next."""
@@ -38,4 +46,17 @@ class Archiver:
             pass
         if deleted >= STRAYS_BATCH or (made and missed):
             return WHEN_MORE
+        self._warn(missed)
         return WHEN_MISSED if missed else EVERY
+
+    def _warn(self, missed: int) -> None:
+        """Warn when partitions have been missing for long."""
+        now = time.monotonic()
+        if not missed:
+            self._missed_since = None
+            return
+        since = self._missed_since = self._missed_since or now
+        if now - since >= MISSED_FOR_LONG:
+            text = f"{missed} day partitions cannot be made: some transaction holds the tables"
+            kind = WarningKind.PARTITION_MISSED
+            self._notices.add(Notice(kind, text, facts={"missed": missed}))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from howdah._db import doctor as questions
-from howdah._db import fleet
+from howdah._db import fleet, warning
 from howdah._db.doctor import Backlog
 from howdah._db.query import Runner
 from howdah.cli.doctor.finding import Finding, fail, ok, warn
@@ -92,3 +92,13 @@ def _tasks(runner: Runner, app: Howdah) -> Finding:
 
 def _jobs(count: int) -> str:
     return "1 job is" if count == 1 else f"{count:,} jobs are"
+
+
+def check_warnings(runner: Runner) -> Iterator[Finding]:
+    """What workers warned of in the last minutes."""
+    lasting = [it for it in runner.run(warning.find(kind=None, queue=None, limit=50)) if it.is_open]
+    for one in lasting:
+        often = f" ({one.count:,} times)" if one.count > 1 else ""
+        yield warn("warnings", f"{one.kind}: {one.text}{often}", "see `howdah warnings`")
+    if not lasting:
+        yield ok("warnings", "no worker has warned of anything lately")

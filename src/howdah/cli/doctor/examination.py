@@ -55,6 +55,7 @@ def _of_the_tables(
     schema = target.schema
     yield from _where_allowed("partitions", lambda: upkeep.check_partitions(runner, schema))
     yield from _where_allowed("jobs", lambda: backlog.check(runner, target.app, patience=patience))
+    yield from _where_allowed("warnings", lambda: backlog.check_warnings(runner))
     yield from _where_allowed("vacuum", lambda: [upkeep.check_vacuum(runner, schema)])
     yield from _where_allowed("transactions", lambda: upkeep.check_horizon(runner, old_transaction))
 

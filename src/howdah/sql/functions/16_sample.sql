@@ -7,8 +7,9 @@
 -- Counts what stands in each queue, and what ended otherwise than well since the last look; once a
 -- minute, however many ask. Answers whoever did it with the queues that are not empty.
 -- The minute is that of five seconds ago, so that what ended in the one before it is committed.
-CREATE OR REPLACE FUNCTION howdah.take_sample(p_crash_limit int)
-RETURNS TABLE (queue text, ready bigint, quarantined bigint)
+DROP FUNCTION IF EXISTS howdah.take_sample(int);
+CREATE FUNCTION howdah.take_sample(p_crash_limit int)
+RETURNS TABLE (queue text, ready bigint, quarantined bigint, warn_backlog int)
 LANGUAGE plpgsql VOLATILE
 SET lock_timeout = '100ms'
 SET jit = off
@@ -74,8 +75,9 @@ BEGIN
                f.failed, f.expired, f.cancelled
         FROM found AS f
         ON CONFLICT DO NOTHING)
-    SELECT f.queue, coalesce(f.ready, 0), coalesce(f.quarantined, 0)
-    FROM found AS f;
+    SELECT f.queue, coalesce(f.ready, 0), coalesce(f.quarantined, 0), q.warn_backlog
+    FROM found AS f
+    LEFT JOIN howdah.queue AS q ON q.name = f.queue;
 END
 $$;
 
