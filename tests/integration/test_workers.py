@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from howdah import Context, Howdah, WorkerRecord, WorkerSettings
+from howdah import Context, Howdah, WorkerRecord, WorkerSettings, signals
 from howdah._db import fleet
 from howdah._db.fleet import Asked
 from howdah._model.signals import (
     Signal,
+    WorkerIdle,
     WorkerPaused,
     WorkerResumed,
     WorkerScaled,
@@ -267,3 +268,57 @@ def test_who_takes_the_place_of_another_works_as_that_was_asked_to(desk: Desk) -
     assert (3, "ann") == (asked.concurrency, asked.paused_by)
     assert asked.paused_at is not None
     assert Asked() == desk.run(fleet.asked(worker + 1))
+
+
+async def test_a_worker_tells_once_that_it_has_nothing_to_do(hall: Hall) -> None:
+    told: list[Signal] = []
+    hall.app.signals.on(WorkerIdle, told.append)
+    idle = waiter(hall.app, WorkerIdle)
+    async with working(hall.app, QUICK):
+        first = idle()
+        job = await hall.hold.send(1)
+        await hall.until_running(1)
+        before = len(told)
+        hall.gate.set()
+        await job.result(timeout=20)
+        await asyncio.wait_for(first, 20)
+        second = idle()
+        await hall.hold.send(2)
+        await asyncio.wait_for(second, 20)
+
+    assert (0, 2) == (before, len(told))
+
+
+async def test_a_worker_takes_only_the_priorities_it_is_for(hall: Hall) -> None:
+    sent = {
+        priority: await hall.hold.using(priority=priority).send(priority)
+        for priority in (-5, 0, 5, 10)
+    }
+    settings = WorkerSettings(concurrency=4, lease=3.0, min_priority=0, max_priority=5)
+    async with working(hall.app, settings):
+        await hall.until_running(2)
+        hall.gate.set()
+        results = [await sent[priority].result(timeout=20) for priority in (0, 5)]
+        others = [await sent[priority].state() for priority in (-5, 10)]
+
+    assert [0, 5] == results
+    assert ["created", "created"] == others
+
+
+@pytest.mark.parametrize(
+    "priorities",
+    [
+        {"min_priority": 40_000},
+        {"max_priority": -40_000},
+        {"min_priority": 5, "max_priority": 4},
+    ],
+)
+def test_a_range_without_a_priority_is_refused(priorities: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="cannot work with"):
+        WorkerSettings(**priorities)  # type: ignore[arg-type]
+
+
+def test_every_signal_can_be_imported_from_where_the_docs_say() -> None:
+    every = {kind.__name__ for kind in Signal.__subclasses__()}
+
+    assert every | {"Signal", "Signals"} == set(signals.__all__)

@@ -71,6 +71,13 @@ class WorkerStarted(Signal):
 
 
 @dataclass(slots=True)
+class WorkerIdle(Signal):
+    """A worker has ended all that it claimed, and found nothing more in its queues for now."""
+
+    worker_id: int
+
+
+@dataclass(slots=True)
 class WorkerScaled(Signal):
     """A worker was asked to run so many handlers at once, and does from now on."""
 

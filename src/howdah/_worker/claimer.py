@@ -62,6 +62,7 @@ class Claimer:
         hears: Callable[[], bool],
         lost: Callable[[], None],
         holds: Callable[[], set[str]],
+        idle: Callable[[], None],
     ) -> None:
         self._link = link
         self._slots = slots
@@ -73,6 +74,8 @@ class Claimer:
         self._hears = hears
         self._lost = lost
         self._holds = holds
+        self._idle = idle
+        self._has_worked = False
         self._looks_due: list[float] = []
         self._woken = asyncio.Event()
         self._hints: dict[tuple[str, int], str] = {}
@@ -145,7 +148,14 @@ class Claimer:
                 await self._rise()
             else:
                 self._intake.nothing_more()
+                self._say_if_idle()
                 await self._wait()
+
+    def _say_if_idle(self) -> None:
+        """Tell once that what there was to do is done."""
+        if self._has_worked and not self._intake.holds_any() and not self._finisher.pending:
+            self._has_worked = False
+            self._idle()
 
     def _room(self) -> int:
         """How many jobs to ask for."""
@@ -178,6 +188,7 @@ class Claimer:
             if found := self._hand_out(rows):
                 self._rung = 0
                 self.vain_looks = 0
+                self._has_worked = True
                 room -= ask.handlers_for(found)
             is_filled = is_filled or found >= limit
         return is_filled
@@ -196,6 +207,8 @@ class Claimer:
             worker_id=self._worker_id,
             hints=self._hints.values(),
             served=json.dumps(self._served) if self._served else None,
+            lowest=self._settings.min_priority,
+            highest=self._settings.max_priority,
         )
 
     def _look_at_connection(self) -> None:

@@ -65,6 +65,9 @@ class Gathering:
         else:
             self._gather(job, batching)
 
+    def __bool__(self) -> bool:
+        return bool(self._heaps)
+
     def nothing_more(self) -> None:
         """Begin what need not wait: for now there is nothing more to claim."""
         for name in list(self._heaps):

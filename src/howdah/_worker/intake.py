@@ -91,6 +91,10 @@ class Intake:
             return self._executor.gathering.offer
         return self._executor.slots.offer
 
+    def holds_any(self) -> bool:
+        """Whether anything that was claimed runs here or waits to."""
+        return bool(self._executor.slots.held) or bool(self._executor.gathering)
+
     def nothing_more(self) -> None:
         """A look has found all that there is."""
         if self._has_batches:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 
 from howdah.errors import UsageError
 
+LOWEST, HIGHEST = -32_768, 32_767
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -17,6 +19,8 @@ class WorkerSettings:
             times as often as one of weight 1. Empty means every queue the app's tasks name.
         concurrency: Handlers at once in one process.
         queue_concurrency: Of these queues at most so many of them.
+        min_priority: Only jobs of this priority or a higher one; None for all.
+        max_priority: Only jobs of this priority or a lower one; None for all.
         processes: Child processes that execute.
         lease: Without a beat for so long, a worker is taken for dead.
         grace: After a request to stop, running handlers have so long to finish.
@@ -36,6 +40,8 @@ class WorkerSettings:
     queues: dict[str, float] = field(default_factory=dict)
     concurrency: int = 20
     queue_concurrency: dict[str, int] = field(default_factory=dict)
+    min_priority: int | None = None
+    max_priority: int | None = None
     processes: int = 1
     lease: float = 30.0
     grace: float = 30.0
@@ -61,11 +67,25 @@ class WorkerSettings:
         for name, weight in self.queues.items():
             if not weight > 0:
                 raise UsageError(f"queue {name!r} has weight {weight}: it must be more than 0")
+        self._check_priorities()
         for name, most in self.queue_concurrency.items():
             if isinstance(most, bool) or not isinstance(most, int) or most < 1:
                 raise UsageError(
                     f"queue {name!r} has concurrency {most!r}: it must be at least 1, and whole"
                 )
+
+    def _check_priorities(self) -> None:
+        for name in ("min_priority", "max_priority"):
+            priority = getattr(self, name)
+            if priority is not None and not LOWEST <= priority <= HIGHEST:
+                raise UsageError(
+                    f"cannot work with {name}={priority}: it must be from {LOWEST} to {HIGHEST}"
+                )
+        lowest = LOWEST if self.min_priority is None else self.min_priority
+        if self.max_priority is not None and lowest > self.max_priority:
+            raise UsageError(
+                f"cannot work with priorities from {lowest} to {self.max_priority}: there are none"
+            )
 
     def to_json(self) -> str:
         """As text for a child process."""

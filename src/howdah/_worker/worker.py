@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from howdah._db import worker as workers
 from howdah._db.steps import walk_async
-from howdah._model.signals import WorkerStarted, WorkerStopped
+from howdah._model.signals import WorkerIdle, WorkerStarted, WorkerStopped
 from howdah._worker.claimer import Claimer
 from howdah._worker.executor import Executor
 from howdah._worker.finisher import Finisher
@@ -154,6 +154,7 @@ class Worker:
             hears=lambda: self.listener.works,
             lost=self._lose_lease,
             holds=self._holds,
+            idle=lambda: self._app.signals.post(WorkerIdle(self.worker_id)),
         )
 
     def _new_orders(self) -> Orders:

@@ -47,6 +47,14 @@ QueueConcurrency = Annotated[
         show_default=False,
     ),
 ]
+MinPriority = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Only jobs of this priority or higher.", show_default=False),
+]
+MaxPriority = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Only jobs of this priority or lower.", show_default=False),
+]
 Grace = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="What running jobs have after a stop.")
 ]
@@ -73,6 +81,8 @@ def worker(
     concurrency: Concurrency = _DEFAULT.concurrency,
     queues: Queues = "",
     queue_concurrency: QueueConcurrency = "",
+    min_priority: MinPriority = None,
+    max_priority: MaxPriority = None,
     grace: Grace = _DEFAULT.grace,
     lease: Lease = _DEFAULT.lease,
     poll: Poll = _DEFAULT.poll,
@@ -90,6 +100,8 @@ def worker(
         settings = WorkerSettings(
             queues=parse_queues(queues),
             queue_concurrency=parse_limits(queue_concurrency),
+            min_priority=min_priority,
+            max_priority=max_priority,
             processes=processes,
             concurrency=concurrency,
             grace=grace,

@@ -32,6 +32,7 @@ from howdah._model.signals import (
     Warned,
     WorkerDied,
     WorkerFailed,
+    WorkerIdle,
     WorkerPaused,
     WorkerResumed,
     WorkerScaled,
@@ -75,6 +76,7 @@ def attach(signals: Signals) -> None:
         JobLost,
         TaskUnknown,
         WorkerStarted,
+        WorkerIdle,
         WorkerScaled,
         WorkerPaused,
         WorkerResumed,
@@ -161,6 +163,8 @@ def _write(signal: Signal) -> None:
         case WorkerStarted(worker, queues, concurrency):
             facts = {"worker": worker, "queues": ",".join(queues), "concurrency": concurrency}
             _log(logging.INFO, "worker.started", facts)
+        case WorkerIdle(worker):
+            _log(logging.DEBUG, "worker.idle", {"worker": worker})
         case WorkerScaled(worker, concurrency):
             facts = {"worker": worker, "concurrency": concurrency}
             _log(logging.INFO, "worker.scaled", facts)
