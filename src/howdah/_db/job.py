@@ -47,6 +47,7 @@ class Requests:
         concurrency: Handlers at once; None for as many as it was started with.
         is_paused: It is to claim nothing.
         is_to_leave: It is to finish and go.
+        paused_tasks: Of these nothing is to be begun.
     """
 
     is_leased: bool
@@ -54,6 +55,7 @@ class Requests:
     concurrency: int | None
     is_paused: bool
     is_to_leave: bool
+    paused_tasks: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,7 @@ def finish(outcomes: Sequence[Outcome]) -> Query[Applied]:
 
 
 _SPENT = frozenset({Verdict.RETRY})
+_BACK = {Verdict.SUSPENDED: "waiting", Verdict.HELD: "held"}
 
 
 def put_back(outcomes: Sequence[Outcome]) -> Query[Applied]:
@@ -256,9 +259,7 @@ def put_back(outcomes: Sequence[Outcome]) -> Query[Applied]:
         {
             "ids": wire.array([o.job_id for o in outcomes]),
             "fences": wire.array([o.fence for o in outcomes]),
-            "states": ",".join(
-                ["waiting" if o.verdict is Verdict.SUSPENDED else "retry" for o in outcomes]
-            ),
+            "states": ",".join([_BACK.get(o.verdict, "retry") for o in outcomes]),
             "delays": wire.array(["null" if o.delay is None else o.delay for o in outcomes]),
             "spent": wire.array([o.verdict in _SPENT for o in outcomes]),
             "errors": wire.records([o.error for o in outcomes]),
@@ -365,7 +366,8 @@ def _ending(rows: Sequence[Row]) -> Ending | None:
 
 
 def _requests(rows: Sequence[Row]) -> Requests:
-    is_leased, asked, concurrency, is_paused, is_to_leave = rows[0]
+    is_leased, asked, concurrency, is_paused, is_to_leave, paused = rows[0]
     pairs = (entry.split(" ") for entry in (asked or "").split(",") if entry)
     cancelled = frozenset((job_id, int(fence)) for job_id, fence in pairs)
-    return Requests(is_leased, cancelled, concurrency, is_paused, is_to_leave)
+    tasks = frozenset(paused.split(wire.RS)) if paused else frozenset[str]()
+    return Requests(is_leased, cancelled, concurrency, is_paused, is_to_leave, tasks)

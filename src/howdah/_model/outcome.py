@@ -26,6 +26,8 @@ class Verdict(StrEnum):
     #: As snoozed, and others wait as well.
     RATE_LIMITED = "rate_limited"
     RELEASED = "released"
+    #: Given back until its task is resumed.
+    HELD = "held"
     SUSPENDED = "suspended"
     #: The handler completed the job in a transaction of its own; to be checked, not written.
     SETTLED = "settled"

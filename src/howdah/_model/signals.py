@@ -86,6 +86,14 @@ class WorkerScaled(Signal):
 
 
 @dataclass(slots=True)
+class TasksPaused(Signal):
+    """A worker heard that other tasks are paused than before: all that are now."""
+
+    worker_id: int
+    tasks: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class WorkerPaused(Signal):
     """A worker was asked to claim nothing. What runs there finishes."""
 

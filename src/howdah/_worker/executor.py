@@ -51,6 +51,8 @@ class Executor:
         crash_limit: int,
     ) -> None:
         self.running: dict[str, Running] = {}
+        #: Of these tasks nothing is begun.
+        self.paused: frozenset[str] = frozenset()
         self.slots = Slots(concurrency, self.run)
         #: Claimed jobs of batch tasks, until there are enough of them.
         self.gathering = Gathering(tasks, self.slots)
@@ -77,6 +79,10 @@ class Executor:
 
     async def run(self, job: ClaimedJob, slot: int) -> None:
         """Run one job to its outcome. Raises nothing that the job causes."""
+        if self.paused and job.task in self.paused:
+            for one in jobs_of([job]):
+                self._ledger.settle(Outcome(one.id, one.fence, Verdict.HELD))
+            return
         began = time.perf_counter()
         outcome: Outcome | None
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from howdah._db.job import Requests
-from howdah._model.signals import Signals, WorkerPaused, WorkerResumed, WorkerScaled
+from howdah._model.signals import Signals, TasksPaused, WorkerPaused, WorkerResumed, WorkerScaled
 from howdah._worker.claimer import Claimer
 from howdah._worker.executor import Executor
 from howdah._worker.marks import Marks
@@ -42,6 +42,9 @@ class Orders:
             self._scale(wanted)
         if said.is_to_leave:
             self._leave()
+        if said.paused_tasks != self._executor.paused:
+            self._executor.paused = said.paused_tasks
+            self._signals.post(TasksPaused(self._worker_id, tuple(sorted(said.paused_tasks))))
         if said.is_paused == self._claimer.is_paused:
             return False
         if said.is_paused:

@@ -28,6 +28,7 @@ from howdah._model.signals import (
     Signal,
     Signals,
     StatementSlow,
+    TasksPaused,
     TaskUnknown,
     Warned,
     WorkerDied,
@@ -78,6 +79,7 @@ def attach(signals: Signals) -> None:
         WorkerStarted,
         WorkerIdle,
         WorkerScaled,
+        TasksPaused,
         WorkerPaused,
         WorkerResumed,
         WorkerStopped,
@@ -168,6 +170,8 @@ def _write(signal: Signal) -> None:
         case WorkerScaled(worker, concurrency):
             facts = {"worker": worker, "concurrency": concurrency}
             _log(logging.INFO, "worker.scaled", facts)
+        case TasksPaused(worker, tasks):
+            _log(logging.INFO, "tasks.paused", {"worker": worker, "tasks": ", ".join(tasks)})
         case WorkerPaused(worker):
             _log(logging.INFO, "worker.paused", {"worker": worker})
         case WorkerResumed(worker):

@@ -1,10 +1,11 @@
-"""Gives back what dead workers held, and ends attempts that no worker ends."""
+"""Gives back what dead workers held, ends attempts that no worker ends, lifts what nobody holds."""
 
 from __future__ import annotations
 
 import time
 
 from howdah._db import job as jobs
+from howdah._db import queue as queues
 from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._model.signals import Signals, WorkersSwept
@@ -14,6 +15,7 @@ from howdah._worker.settings import WorkerSettings
 # Looks at the whole live table, so seldom.
 ORPHANS_EVERY = 60.0
 EXPIRE_BATCH = 100
+LIFT_BATCH = 1_000
 
 
 class Sweeper:
@@ -30,6 +32,8 @@ class Sweeper:
         limit = self._settings.crash_limit
         swept, given_back = self._link.run(workers.sweep(crash_limit=limit))
         self._link.run(jobs.expire(grace=self._settings.expire_grace, limit=EXPIRE_BATCH))
+        while self._link.run(queues.lift(limit=LIFT_BATCH)) == LIFT_BATCH:
+            pass
         if time.monotonic() >= self._orphans_at:
             self._orphans_at = time.monotonic() + ORPHANS_EVERY
             given_back += self._link.run(workers.sweep_orphans(crash_limit=limit), deadline=LONG)

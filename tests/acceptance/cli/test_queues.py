@@ -1,0 +1,65 @@
+"""`howdah queues`: what an operator says of queues, and what is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.acceptance.cli.program import Program
+
+Sql = Callable[..., list[tuple]]
+
+
+def test_what_an_operator_says_is_shown_beside_the_code(program: Program) -> None:
+    program.run("queues", "put", "mail", "--policy", "exclusive", "--max-waiting", "9")
+
+    shown = program.run("queues", "show", "mail", "--json").json
+
+    assert {"policy": "exclusive", "max_waiting": 9} == shown["override"]
+    assert {} == shown["code"]
+
+
+def test_what_makes_no_sense_is_refused(program: Program) -> None:
+    refused = program.run("queues", "put", "mail", "--policy", "shrot")
+
+    assert (1, True) == (refused.code, "cannot use policy='shrot'" in refused.err)
+
+
+def test_a_queue_is_paused_and_resumed(program: Program) -> None:
+    program.run("queues", "put", "mail")
+
+    paused = program.run("queues", "pause", "mail", "--by", "ann", "--json").json
+    listed = program.run("queues").out
+    resumed = program.run("queues", "resume", "mail", "--json").json
+
+    assert [("queue", "mail", "ann")] == [(p["kind"], p["name"], p["by"]) for p in paused]
+    assert "mail" in listed
+    assert [] == resumed
+
+
+def test_a_task_and_everything_are_paused(program: Program) -> None:
+    program.run("queues", "put", "mail")
+    program.run("queues", "pause", "--task", "welcome", "--by", "ann", "--reason", "broken")
+    program.run("queues", "pause", "--all")
+
+    listed = program.run("queues", "list").out
+
+    assert "task welcome is paused" in listed
+    assert "by ann (broken)" in listed
+    assert "everything is paused" in listed
+
+
+def test_somebody_must_say_what_is_paused(program: Program) -> None:
+    refused = program.run("queues", "pause", "mail", "--all")
+
+    assert "cannot pause: name a queue, or give --task NAME or --all" in refused.err
+
+
+def test_a_queue_with_jobs_is_deleted_only_when_told(program: Program, sql: Sql) -> None:
+    program.run("queues", "put", "mail")
+    sql("SELECT howdah.send('mail', 'welcome')")
+
+    refused = program.run("queues", "delete", "mail", "--yes")
+    deleted = program.run("queues", "delete", "mail", "--with-jobs", "--yes", "--json").json
+
+    assert "it has 1 live jobs" in refused.err
+    assert {"deleted": "mail", "cancelled": 1} == deleted
