@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from howdah._model.histogram import Histogram
     from howdah._model.limits import Limit, Rate
     from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
+    from howdah._model.reason import Explanation, Reason
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
     from howdah._model.window import Debounce, Throttle
@@ -45,6 +46,7 @@ else:
         "Debounce": "howdah._model.window",
         "Dependencies": "howdah._db.flow",
         "Dependency": "howdah._db.flow",
+        "Explanation": "howdah._model.reason",
         "Finished": "howdah._model.flow",
         "Flow": "howdah.flow",
         "Histogram": "howdah._model.histogram",
@@ -61,6 +63,7 @@ else:
         "RateLimited": "howdah._model.outcome",
         "Part": "howdah.plan",
         "Outcome": "howdah._worker.batch_job",
+        "Reason": "howdah._model.reason",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -98,6 +101,7 @@ __all__ = [
     "Debounce",
     "Dependencies",
     "Dependency",
+    "Explanation",
     "Finished",
     "Flow",
     "Histogram",
@@ -114,6 +118,7 @@ __all__ = [
     "QueueStats",
     "Rate",
     "RateLimited",
+    "Reason",
     "Retry",
     "ScheduleRecord",
     "Sender",

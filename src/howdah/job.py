@@ -12,6 +12,7 @@ from howdah._db import bulk
 from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.explain import explain
 from howdah._db.flow import Dependencies
 from howdah._db.job import Ending
 from howdah._db.query import Query
@@ -19,6 +20,7 @@ from howdah._db.record import JobPage, JobRecord
 from howdah._db.steps import walk_async
 from howdah._model.filter import JobFilter, Order
 from howdah._model.payload import Signature
+from howdah._model.reason import Explanation
 from howdah._model.states import JobState
 from howdah.errors import JobNotFoundError
 from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
@@ -94,6 +96,10 @@ class Job(Generic[R]):
     async def resume(self) -> JobState:
         """Make the suspended job claimable, as `app.jobs.resume`."""
         return await self._jobs.resume(self.id)
+
+    async def explain(self) -> Explanation:
+        """Say why the job does not run, as `app.jobs.explain`."""
+        return await self._jobs.explain(self.id)
 
     async def delete(self) -> JobState:
         """Forget the job, as `app.jobs.delete`."""
@@ -212,6 +218,15 @@ class Jobs(Updating):
             IllegalTransitionError: It is not waiting.
         """
         return JobState(await self._run(queries.resume(job_id), conn=conn))
+
+    async def explain(self, job_id: UUID) -> Explanation:
+        """Say why a job does not run, or that it does: all that is in its way, at one moment.
+
+        Raises:
+            JobNotFoundError: There is no such job, not even in the archive.
+        """
+        explanation: Explanation = found(job_id, await self._run(explain(job_id)))
+        return explanation
 
     async def delete(self, job_id: UUID, *, conn: Any = None) -> JobState:
         """Forget a job that is not running, with what its handler logged.

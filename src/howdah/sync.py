@@ -16,6 +16,7 @@ from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db import queue as queues
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.explain import explain
 from howdah._db.flow import Dependencies
 from howdah._db.job import Ending, Receipt
 from howdah._db.pool import Pool
@@ -29,6 +30,7 @@ from howdah._model.filter import JobFilter, Order
 from howdah._model.flow import OnFailure
 from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
+from howdah._model.reason import Explanation
 from howdah._model.states import JobState
 from howdah.flow import SyncFlow
 from howdah.job import found
@@ -95,6 +97,10 @@ class SyncJob(Generic[R]):
     def resume(self) -> JobState:
         """Make the suspended job claimable. As `Job.resume`."""
         return self._jobs.resume(self.id)
+
+    def explain(self) -> Explanation:
+        """Say why the job does not run. As `Job.explain`."""
+        return self._jobs.explain(self.id)
 
     def delete(self) -> JobState:
         """Forget the job. As `Job.delete`."""
@@ -167,6 +173,11 @@ class SyncJobs(SyncUpdating):
     def resume(self, job_id: UUID, *, conn: Any = None) -> JobState:
         """Make a suspended job claimable. As `Jobs.resume`."""
         return JobState(self._run(queries.resume(job_id), conn=conn))
+
+    def explain(self, job_id: UUID) -> Explanation:
+        """Say why a job does not run, or that it does. As `Jobs.explain`."""
+        explanation: Explanation = found(job_id, self._run(explain(job_id)))
+        return explanation
 
     def delete(self, job_id: UUID, *, conn: Any = None) -> JobState:
         """Forget a job that is not running. As `Jobs.delete`."""

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from typing import assert_type
 from uuid import uuid4
 
-from howdah import BulkProgress, BulkReport, Howdah, JobFilter, JobPage, JobRecord, JobState
+from howdah import (
+    BulkProgress,
+    BulkReport,
+    Explanation,
+    Howdah,
+    JobFilter,
+    JobPage,
+    JobRecord,
+    JobState,
+    Reason,
+)
 
 app = Howdah()
 
@@ -46,3 +56,15 @@ async def a_verb_is_said_of_one_job_or_of_many() -> None:
 
 def tell(progress: BulkProgress) -> None:
     assert_type(progress.seen / progress.total, float)
+
+
+async def a_job_explains_itself() -> None:
+    explanation = await app.jobs.explain(uuid4())
+    assert_type(explanation, Explanation)
+    assert_type(explanation.reasons, tuple[Reason, ...])
+    assert_type([reason.text for reason in app.sync.jobs.explain(uuid4()).reasons], list[str])
+    for reason in explanation.reasons:
+        if reason.kind == "limit_full":
+            print(reason.facts["holders"])
+
+    await app.jobs.explain("a")  # error

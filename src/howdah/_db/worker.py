@@ -19,11 +19,13 @@ def register(
     concurrency: int,
     queues: Sequence[str],
     version: str,
+    tasks: Iterable[str] | None = None,
     asked: Asked | None = None,
 ) -> Query[int]:
     """Announce a process that will execute jobs. Answers with the worker's id.
 
     Args:
+        tasks: What its code can run, where it says so.
         asked: What was asked of the worker in whose place it works.
     """
     asked = asked or Asked()
@@ -39,6 +41,7 @@ def register(
             "wanted_concurrency": asked.concurrency,
             "paused_at": asked.paused_at,
             "paused_by": asked.paused_by,
+            "tasks": None if tasks is None else wire.RS.join(tasks),
         },
         _scalar,
     )

@@ -164,6 +164,7 @@ class Supervisor:
                 concurrency=self._settings.concurrency,
                 queues=queues,
                 version=package_version(),
+                tasks=self._app.tasks,
                 asked=asked,
             )
         )

@@ -235,6 +235,7 @@ async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
             concurrency=settings.concurrency,
             queues=queues,
             version=package_version(),
+            tasks=app.tasks,
         )
     )
 

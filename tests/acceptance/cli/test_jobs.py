@@ -262,6 +262,19 @@ def test_a_suspended_job_runs_again_when_it_is_resumed(program: Program) -> None
     until(lambda: shown(program, job)["state"] == "completed")
 
 
+def test_why_a_job_does_not_run_is_explained(program: Program) -> None:
+    job = sent(program, "welcome", "email=a@x.org")
+
+    nobody = program.run("jobs", "explain", job)
+    program.start("worker", "shop:app").wait_for("job.completed")
+    program.run("jobs", "send", "anything", "{}", "--queue", "mail", "--delay", "1h")
+    unknown = program.run("jobs", "explain", listed(program)[0]["id"], "--json").json
+
+    assert "- no live worker serves queue 'mail'" in nobody.out
+    assert ["not_due", "task_unknown"] == [reason["kind"] for reason in unknown["reasons"]]
+    assert "- it is over: completed since" in program.run("jobs", "explain", job).out
+
+
 def test_queues_say_what_stands_in_them_and_who_serves_them(program: Program) -> None:
     sent(program, "welcome", "email=a@x.org")
     sent(program, "welcome", "email=a@x.org", "--delay", "1h")

@@ -9,6 +9,7 @@ from howdah.cli.lazy import Entry, lazy_group
 COMMANDS = (
     Entry("list", "howdah.cli.jobs.list:list_jobs", "List jobs, the newest first."),
     Entry("show", "howdah.cli.jobs.show:show", "All about one job."),
+    Entry("explain", "howdah.cli.jobs.explain:explain", "Why a job does not run."),
     Entry("send", "howdah.cli.jobs.send:send", "Send a job."),
     Entry("update", "howdah.cli.jobs.update:update", "Change jobs that wait."),
     Entry("cancel", "howdah.cli.jobs.cancel:cancel", "Cancel jobs that have not finished."),
