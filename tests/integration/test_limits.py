@@ -30,6 +30,7 @@ def send(desk: Desk, *limits: str, queue: str = "q", group: str | None = None, *
         options["limits"] = list(limits)
     if group is not None:
         options["group"] = group
+    desk.sql("SELECT howdah.put_queue(%s::text)", queue)
     return str(
         desk.value(
             "SELECT howdah.send(%s::text, 't', '{}', %s::text::jsonb)", queue, json.dumps(options)
