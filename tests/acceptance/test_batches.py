@@ -17,6 +17,8 @@ def test_of_a_batch_that_kills_its_process_only_the_guilty_job_fails(station: St
     station.until_over(poison, *others, seconds=60)
 
     assert ["failed", "completed", "completed"] == [station.state(job) for job in (poison, *others)]
-    assert [3, 1, 1] == [station.job(job)["crash_count"] for job in (poison, *others)]
-    runs = [station.ledger.entries("run", job=str(job)) for job in others]
-    assert [[3, 1], [3, 1]] == [[run["together"] for run in one] for one in runs]
+    assert 3 == station.job(poison)["crash_count"]
+    for job in others:
+        first, *later = [run["together"] for run in station.ledger.entries("run", job=str(job))]
+        # More than once when the guilty one dies beside it before its end was told.
+        assert (3, {1}) == (first, set(later))

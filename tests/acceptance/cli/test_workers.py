@@ -40,6 +40,16 @@ def test_one_is_scaled_paused_resumed_and_stopped(program: Program) -> None:
     assert 0 == worker.process.returncode
 
 
+def test_doctor_warns_when_all_are_paused(program: Program) -> None:
+    program.start("worker", "shop:app").wait_for("worker.started")
+    program.run("workers", "pause", "--all")
+
+    text = program.run("doctor").out
+
+    assert "1 alive, and all of them paused" in text
+    assert "howdah workers resume --all" in text
+
+
 def test_an_order_says_whom_it_is_for(program: Program) -> None:
     nobody = program.run("workers", "stop")
     unknown = program.run("workers", "pause", 99)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from howdah._db import doctor as questions
 from howdah._db import fleet, warning
 from howdah._db.doctor import Backlog
+from howdah._db.fleet import WorkerRecord
 from howdah._db.query import Runner
 from howdah.cli.doctor.finding import Finding, fail, ok, warn
 from howdah.cli.output import span
@@ -22,7 +23,7 @@ DUE_FOR = 30.0
 def check(runner: Runner, app: Howdah | None, *, patience: float) -> Iterator[Finding]:
     """Look for jobs that do not move."""
     alive = [one for one in runner.run(fleet.workers()) if one.is_alive]
-    yield _workers(len(alive))
+    yield _workers(alive)
     yield _orphans(runner, anybody=bool(alive))
     yield _overdue(runner)
     stuck = runner.run(questions.backlog(seconds=patience))
@@ -34,9 +35,13 @@ def check(runner: Runner, app: Howdah | None, *, patience: float) -> Iterator[Fi
         yield _tasks(runner, app)
 
 
-def _workers(alive: int) -> Finding:
+def _workers(alive: list[WorkerRecord]) -> Finding:
+    paused = sum(one.is_paused for one in alive)
+    if alive and paused == len(alive):
+        says = f"{paused} alive, and all of them paused"
+        return warn("workers", says, "let them claim again: `howdah workers resume --all`")
     if alive:
-        return ok("workers", f"{alive} alive")
+        return ok("workers", f"{len(alive)} alive" + (f", {paused} paused" if paused else ""))
     return warn("workers", "none is alive", "start one: `howdah worker module:app`")
 
 
