@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from howdah import Context, Howdah, WorkerRecord, WorkerSettings, signals
+from howdah import Context, Howdah, WorkerRecord, WorkerSettings
 from howdah._db import fleet
 from howdah._db.fleet import Asked
 from howdah._model.signals import (
@@ -316,9 +316,3 @@ async def test_a_worker_takes_only_the_priorities_it_is_for(hall: Hall) -> None:
 def test_a_range_without_a_priority_is_refused(priorities: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="cannot work with"):
         WorkerSettings(**priorities)  # type: ignore[arg-type]
-
-
-def test_every_signal_can_be_imported_from_where_the_docs_say() -> None:
-    every = {kind.__name__ for kind in Signal.__subclasses__()}
-
-    assert every | {"Signal", "Signals"} == set(signals.__all__)
