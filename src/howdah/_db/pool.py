@@ -13,8 +13,9 @@ import psycopg
 import psycopg_pool
 
 from howdah._db import faults, session
+from howdah._db.connections import Connections
 from howdah._db.query import Query
-from howdah._db.runners.psycopg import AsyncPsycopgRunner, PsycopgRunner
+from howdah._db.runners.psycopg import PsycopgRunner
 from howdah.errors import DatabaseError, DatabaseUnreachableError
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class AsyncPool:
         self._url = url
         self._schema = schema
         self._size = size
-        self._pools: dict[tuple[int, asyncio.AbstractEventLoop], _Open] = {}
+        self._pools: dict[tuple[int, asyncio.AbstractEventLoop], Connections] = {}
 
     async def run(self, query: Query[T], *, again: Query[T] | None = None) -> T:
         """Run one query in a transaction of its own.
@@ -81,8 +82,7 @@ class AsyncPool:
             try:
                 if is_repeat and await opened.run(done):
                     return
-                with faults.translated(self._schema):
-                    await opened.run_all(queries)
+                await opened.run_all(queries)
                 return
             except DatabaseUnreachableError:
                 if time.monotonic() + pause > deadline:
@@ -100,7 +100,7 @@ class AsyncPool:
         """Close the connections of this loop."""
         opened = self._pools.pop(self._here(), None)
         if opened is not None:
-            await opened.pool.close()
+            await opened.close()
 
     def drop(self) -> None:
         """Close the connections of all loops of this process, without a word to the server.
@@ -113,34 +113,20 @@ class AsyncPool:
             if pid == os.getpid():
                 opened.drop()
 
-    async def _open(self) -> _Open:
+    async def _open(self) -> Connections:
         here = self._here()
         if (opened := self._pools.get(here)) is not None:
             return opened
         self._forget_closed()
         # Finding it may mean to start a private Postgres, which the loop must not wait for.
         url = await asyncio.to_thread(self._url)
-        # A connection of our own first: the pool would only say that it timed out.
-        probe, found = await session.connect(url, self._schema, name="howdah")
-        await probe.close()
-        if (opened := self._pools.get(here)) is not None:
-            return opened
-        pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]] = (
-            psycopg_pool.AsyncConnectionPool(
-                url,
-                kwargs=session.options("howdah"),
-                min_size=1,
-                max_size=self._size,
-                timeout=WAIT,
-                open=False,
-                name="howdah",
-            )
-        )
-        opened = self._pools[here] = _Open(pool, self._schema, prepare=not found.is_pooled)
-        with faults.translated(self._schema):
-            # With its first connection: else the first query would have it open a second.
-            await pool.open(wait=True, timeout=WAIT)
-        return opened
+        opened = Connections(url, self._schema, size=self._size)
+        await opened.open()
+        # Others may have opened theirs meanwhile.
+        kept = self._pools.setdefault(here, opened)
+        if kept is not opened:
+            await opened.close()
+        return kept
 
     def _here(self) -> tuple[int, asyncio.AbstractEventLoop]:
         # A forked process shares the sockets of its parent, and must not use them.
@@ -156,49 +142,6 @@ class AsyncPool:
             opened = self._pools.pop((pid, loop))
             if pid == os.getpid():
                 opened.drop()
-
-
-class _Open:
-    """The pool of one loop."""
-
-    def __init__(
-        self,
-        pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]],
-        schema: str,
-        *,
-        prepare: bool,
-    ) -> None:
-        self.pool = pool
-        self._schema = schema
-        self._prepare = prepare
-
-    def drop(self) -> None:
-        """Close the connections without a word, on a loop that may be closed."""
-        # The pool has no way to be closed without its loop; its idle connections are all it has.
-        for connection in self.pool._pool:
-            connection.pgconn.finish()
-        self.pool._pool.clear()
-
-    async def run(self, query: Query[T]) -> T:
-        # Not pool.connection(): its commit is for nothing here, where a statement is its own
-        # transaction, and a send is quick enough for that to show.
-        with faults.translated(self._schema):
-            connection = await self.pool.getconn()
-        try:
-            if not self._prepare:
-                connection.prepare_threshold = None
-            runner = AsyncPsycopgRunner(connection, self._schema, prepare=self._prepare)
-            return await runner.run(query)
-        finally:
-            await self.pool.putconn(connection)
-
-    async def run_all(self, queries: Sequence[Query[Any]]) -> None:
-        async with self.pool.connection() as connection, connection.transaction():
-            if not self._prepare:
-                connection.prepare_threshold = None
-            runner = AsyncPsycopgRunner(connection, self._schema)
-            for query in queries:
-                await runner.run(query)
 
 
 class Pool:

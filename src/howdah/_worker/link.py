@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -29,8 +28,6 @@ DEADLINE = 30.0
 LONGEST_PAUSE = 2.0
 # Whoever listens may find so much still quick.
 SLOW = 1.0
-# So long it is tried to cancel a statement that nobody waits for any more.
-LAST_WORD = 6.0
 
 
 class Link:
@@ -185,12 +182,9 @@ class Link:
         self.heard(payload)
 
     def _abandon(self, runner: DirectRunner) -> None:
-        """Let go of a connection that is busy, and try to cancel its statement."""
+        """Let go of a connection that is busy."""
         self._runner = None
-        cancelling = asyncio.create_task(_cancel(runner.leave()), name=f"howdah {self.role} ends")
-        # The loop itself does not keep it.
-        self._abandoned.add(cancelling)
-        cancelling.add_done_callback(self._abandoned.discard)
+        runner.abandon()
 
     def _leave_behind(self, opening: asyncio.Task[psycopg.AsyncConnection[Any]]) -> None:
         """Let go of a connection that is being opened."""
@@ -240,11 +234,3 @@ class Link:
 
 def _ignore(payload: str) -> None:
     return
-
-
-async def _cancel(connection: psycopg.AsyncConnection[Any]) -> None:
-    try:
-        with suppress(psycopg.Error, OSError):
-            await connection.cancel_safe(timeout=LAST_WORD)
-    finally:
-        connection.pgconn.finish()

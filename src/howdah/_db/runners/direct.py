@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -27,6 +28,10 @@ from howdah.errors import HowdahError
 
 T = TypeVar("T")
 
+# So long it is tried to cancel a statement that nobody waits for any more.
+LAST_WORD = 6.0
+
+_cancelling: set[asyncio.Task[None]] = set()
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
@@ -44,7 +49,7 @@ class DirectRunner:
         schema: str,
         *,
         prepare: bool,
-        heard: Callable[[str], None],
+        heard: Callable[[str], None] | None = None,
     ) -> None:
         """Watch the connection from now on, on the loop that runs.
 
@@ -101,7 +106,7 @@ class DirectRunner:
         return query.read(rows)
 
     def give_up(self) -> None:
-        """Raise TimeoutError in whoever waits for an answer. Only `leave` can follow."""
+        """Raise TimeoutError in whoever waits for an answer. Only `abandon` can follow."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(TimeoutError())
 
@@ -110,6 +115,13 @@ class DirectRunner:
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         return self.connection
+
+    def abandon(self) -> None:
+        """Close a connection that is busy, and try to cancel its statement at the server first."""
+        cancelling = self._loop.create_task(_cancel(self.leave()), name="howdah cancels")
+        # The loop itself does not keep it.
+        _cancelling.add(cancelling)
+        cancelling.add_done_callback(_cancelling.discard)
 
     def _encode(self, value: str | float | bool | None) -> bytes | None:
         if isinstance(value, str):
@@ -165,7 +177,8 @@ class DirectRunner:
             self._end(fault)
             return
         while (said := self._pgconn.notifies()) is not None:
-            self._heard(said.extra.decode(self._encoding))
+            if self._heard is not None:
+                self._heard(said.extra.decode(self._encoding))
         while self._answer is not None and not self._pgconn.is_busy():
             result = self._pgconn.get_result()
             if result is None:
@@ -184,3 +197,11 @@ class DirectRunner:
         self.ended.set()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(fault)
+
+
+async def _cancel(connection: psycopg.AsyncConnection[Any]) -> None:
+    try:
+        with suppress(psycopg.Error, OSError):
+            await connection.cancel_safe(timeout=LAST_WORD)
+    finally:
+        connection.pgconn.finish()

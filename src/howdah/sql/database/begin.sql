@@ -1,0 +1,2 @@
+-- Begins a transaction of several statements.
+BEGIN

@@ -1,0 +1,2 @@
+-- Ends it: all is done.
+COMMIT
