@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from howdah._db.bulk import BulkProgress, BulkReport
+    from howdah._db.dead_letter import Redriven
     from howdah._db.fleet import WorkerRecord
     from howdah._db.flow import Dependencies, Dependency
     from howdah._db.record import JobPage, JobRecord
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from howdah._model.flow import Finished
     from howdah._model.histogram import Histogram
     from howdah._model.limits import Limit, Rate
-    from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
+    from howdah._model.outcome import Cancel, DeadLetter, RateLimited, Snooze, Suspend
     from howdah._model.reason import Explanation, Reason
     from howdah._model.retry import Retry
     from howdah._model.states import JobState
@@ -43,6 +44,7 @@ else:
         "BatchJob": "howdah._worker.batch_job",
         "Cancel": "howdah._model.outcome",
         "Context": "howdah._worker.context",
+        "DeadLetter": "howdah._model.outcome",
         "Debounce": "howdah._model.window",
         "Dependencies": "howdah._db.flow",
         "Dependency": "howdah._db.flow",
@@ -64,6 +66,7 @@ else:
         "Part": "howdah.plan",
         "Outcome": "howdah._worker.batch_job",
         "Reason": "howdah._model.reason",
+        "Redriven": "howdah._db.dead_letter",
         "Retry": "howdah._model.retry",
         "ScheduleRecord": "howdah._db.schedule",
         "Sender": "howdah.task",
@@ -98,6 +101,7 @@ __all__ = [
     "BulkReport",
     "Cancel",
     "Context",
+    "DeadLetter",
     "Debounce",
     "Dependencies",
     "Dependency",
@@ -119,6 +123,7 @@ __all__ = [
     "Rate",
     "RateLimited",
     "Reason",
+    "Redriven",
     "Retry",
     "ScheduleRecord",
     "Sender",

@@ -54,8 +54,8 @@ class Howdah:
         url: Where the database is. Without it HOWDAH_DATABASE_URL says, and without that a
             private Postgres is run under ./.howdah (extra `embedded`).
         schema: The schema that Howdah's tables are in.
-        priority, retry, expire_in, retention: What every job has unless something nearer (its
-            queue, its task, its send) says otherwise.
+        priority, retry, expire_in, retention, dead_letter: What every job has unless something
+            nearer (its queue, its task, its send) says otherwise.
         payload_limit: Bytes allowed for the encoded arguments of a job, and for a result.
         pool_size: At most so many connections of our own for sends and questions.
 
@@ -72,6 +72,7 @@ class Howdah:
         retry: Retry | int | None = None,
         expire_in: timedelta | float | None = None,
         retention: timedelta | float | None = None,
+        dead_letter: str | None = None,
         payload_limit: int = DEFAULT_LIMIT,
         pool_size: int = 10,
     ) -> None:
@@ -80,7 +81,11 @@ class Howdah:
         self._url = url
         self._payload_limit = payload_limit
         self._defaults = SendOptions(
-            priority=priority, retry=retry, expire_in=expire_in, retention=retention
+            priority=priority,
+            retry=retry,
+            expire_in=expire_in,
+            retention=retention,
+            dead_letter=dead_letter,
         )
         self._queues: dict[str, QueueOptions] = {}
         self._lock = threading.Lock()
@@ -320,7 +325,10 @@ class Howdah:
     def defaults_of(self, queue: str) -> QueueOptions:
         """What the code says of a queue, and, of its jobs, the app where the queue does not."""
         said = self._queues.get(queue, UNSAID)
-        return replace(said, jobs=said.jobs.over(self._defaults))
+        jobs = said.jobs.over(self._defaults)
+        if said.dead_letter is not None:
+            jobs = replace(jobs, dead_letter=said.dead_letter)
+        return replace(said, jobs=jobs)
 
     async def run(
         self, query: Query[T], /, *, conn: Any = None, again: Query[T] | None = None

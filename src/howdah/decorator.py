@@ -44,6 +44,7 @@ _OPTIONS = (
     "limits",
     "group_by",
     "batch",
+    "dead_letter",
 )
 
 
@@ -125,6 +126,7 @@ class TaskDecorator:
         debounce: Debounce | timedelta | float | None = None,
         limits: Limit | Rate | Iterable[Limit | Rate] = (),
         group_by: Key | None = None,
+        dead_letter: str | None = None,
         **unknown: Never,
     ) -> BatchDecorator: ...
     @overload
@@ -145,6 +147,7 @@ class TaskDecorator:
         debounce: Debounce | timedelta | float | None = None,
         limits: Limit | Rate | Iterable[Limit | Rate] = (),
         group_by: Key | None = None,
+        dead_letter: str | None = None,
         **unknown: Never,
     ) -> TaskDecorator: ...
     def __call__(
@@ -165,6 +168,7 @@ class TaskDecorator:
         debounce: Debounce | timedelta | float | None = None,
         limits: Limit | Rate | Iterable[Limit | Rate] = (),
         group_by: Key | None = None,
+        dead_letter: str | None = None,
         batch: Batch | int | None = None,
         **unknown: Any,
     ) -> Any:
@@ -190,6 +194,7 @@ class TaskDecorator:
                 another's: a parameter's name, or a function whose parameters are some of the
                 task's.
             batch: The handler takes a list of jobs, at most so many at once.
+            dead_letter: The queue that gets a copy of each job that fails or expires.
 
         Raises:
             UsageError: The function cannot be a task, or its name is taken.
@@ -205,6 +210,7 @@ class TaskDecorator:
             deadline=deadline,
             throttle=throttle,
             debounce=debounce,
+            dead_letter=dead_letter,
         )
 
         def decorate(function: Callable[..., Any]) -> Task[..., Any, ..., Any]:

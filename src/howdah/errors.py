@@ -44,9 +44,9 @@
 Catch `HowdahError` to catch them all. The facts a program may want are attributes; the message
 says what was asked, what is the case and what to do.
 
-`Snooze`, `RateLimited`, `Cancel` and `Suspend` are not errors: a handler raises them to steer its
-own job, and they derive from BaseException so that an `except Exception` on the way does not stop
-them.
+`Snooze`, `RateLimited`, `Cancel`, `DeadLetter` and `Suspend` are not errors: a handler raises them
+to steer its own job, and they derive from BaseException so that an `except Exception` on the way
+does not stop them.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from howdah._db import bulk
+from howdah._db import bulk, dead_letter
 from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.dead_letter import Redriven
 from howdah._db.explain import explain
 from howdah._db.flow import Dependencies
 from howdah._db.job import Ending
@@ -299,6 +300,29 @@ class Jobs(Updating):
         self, verb: bulk.Verb, jobs: Iterable[UUID] | JobFilter, progress: Tell | None
     ) -> BulkReport:
         return await walk_async(bulk.act(verb, jobs, progress=progress), self._run)
+
+    async def redrive(
+        self,
+        queue: str,
+        /,
+        *,
+        destination: str | None = None,
+        limit: int | None = None,
+        progress: Tell | None = None,
+    ) -> Redriven:
+        """Move the dead letters that wait in a queue back to where they came from, oldest first.
+
+        In batches, each a transaction of its own. Each has all its attempts again, and comes back
+        here when it fails again.
+
+        Args:
+            queue: Where the dead letters are.
+            destination: Move them to this queue instead.
+            limit: At most so many.
+            progress: Called after each batch with how far it is.
+        """
+        steps = dead_letter.redrive(queue, destination=destination, limit=limit, progress=progress)
+        return await walk_async(steps, self._run)
 
     async def dependencies(self, job_id: UUID) -> Dependencies:
         """Read which jobs a job waits or waited for, and which wait or waited for it.

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple
 
-from howdah._db import adapt, bulk, migrate
+from howdah._db import adapt, bulk, dead_letter, migrate
 from howdah._db import flow as flows
 from howdah._db import job as queries
 from howdah._db import queue as queues
 from howdah._db.bulk import BulkReport, Tell
+from howdah._db.dead_letter import Redriven
 from howdah._db.explain import explain
 from howdah._db.flow import Dependencies
 from howdah._db.job import Ending, Receipt
@@ -216,6 +217,19 @@ class SyncJobs(SyncUpdating):
         self, verb: bulk.Verb, jobs: Iterable[UUID] | JobFilter, progress: Tell | None
     ) -> BulkReport:
         return walk(bulk.act(verb, jobs, progress=progress), self._run)
+
+    def redrive(
+        self,
+        queue: str,
+        /,
+        *,
+        destination: str | None = None,
+        limit: int | None = None,
+        progress: Tell | None = None,
+    ) -> Redriven:
+        """Move dead letters back to where they came from. As `Jobs.redrive`."""
+        steps = dead_letter.redrive(queue, destination=destination, limit=limit, progress=progress)
+        return walk(steps, self._run)
 
     def dependencies(self, job_id: UUID) -> Dependencies:
         """Read which jobs a job waits for, and which wait for it. As `Jobs.dependencies`."""

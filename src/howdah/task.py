@@ -146,6 +146,7 @@ class Sender(Generic[P, R]):
         debounce: Debounce | timedelta | float | None = None,
         replace: Iterable[str] | None = None,
         group: str | None = None,
+        dead_letter: str | None = None,
         conn: Any = None,
         **unknown: Never,
     ) -> Sender[P, R]:
@@ -168,6 +169,7 @@ class Sender(Generic[P, R]):
                 `["args", "priority"]`.
             group: Claims go round the groups of a queue, so that a large one does not hold up the
                 others, and take the jobs of one in order. Such as a tenant.
+            dead_letter: The queue that gets a copy when it fails or expires.
             conn: A connection or session with an open transaction, in which the job is sent:
                 psycopg, asyncpg, SQLAlchemy or Django.
 
@@ -191,6 +193,7 @@ class Sender(Generic[P, R]):
             debounce=debounce,
             replace=replace,
             group=group,
+            dead_letter=dead_letter,
         )
         refuse_rules(options)
         return Sender(self.task, options.over(self.options), self.conn if conn is None else conn)
@@ -245,6 +248,7 @@ class Sender(Generic[P, R]):
                 expire_in=said.get("expire_in"),
                 retention=said.get("retention"),
                 deadline=said.get("deadline"),
+                dead_letter=said.get("dead_letter"),
                 groups=groups and groups[at:end],
                 limits=limits and limits[at:end],
                 quotas=task.drawer.definitions,

@@ -16,6 +16,7 @@ import pytest
 from howdah._db import migrate, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
 from tests.integration.promises import (
+    burying,
     claiming,
     deadlines,
     ending,
@@ -44,6 +45,7 @@ MODULES = (
     claiming,
     ending,
     flowing,
+    burying,
     managing,
     housekeeping,
     waking,

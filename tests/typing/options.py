@@ -20,7 +20,7 @@ async def options_are_checked() -> None:
     welcome.using(id=uuid4(), priority=3, key="ann", tags=("a", "b"))
     welcome.using(start_after=datetime.now(UTC), expire_in=timedelta(minutes=1))
     welcome.using(start_after=1.5, expire_in=60, retention=timedelta(days=1))
-    welcome.using(retry=3)
+    welcome.using(retry=3, dead_letter="dead")
     welcome.using(retry=Retry(limit=3, delay=timedelta(seconds=2), never=(ValueError,)))
     welcome.using(deadline=timedelta(hours=1)).using(deadline=datetime.now(UTC))
     welcome.using(throttle=60).using(throttle=Throttle(timedelta(minutes=1), next_slot=True))
@@ -37,6 +37,7 @@ async def options_are_checked() -> None:
     welcome.using(start_after="tomorrow")  # error
     welcome.using(retry="often")  # error
     welcome.using(key=7)  # error
+    welcome.using(dead_letter=7)  # error
     welcome.using(tags=(1, 2))  # error
     welcome.using(3)  # error
     Retry(limit="3")  # error

@@ -200,7 +200,7 @@ def test_values_at_the_border_are_accepted() -> None:
         (
             "zzz",
             "the options are id, priority, start_after, retry, expire_in, key, tags, retention,"
-            " deadline, throttle, debounce, replace, group",
+            " deadline, throttle, debounce, replace, group, dead_letter",
         ),
     ],
 )

@@ -87,6 +87,7 @@ def send_many(
     expire_in: float | None = None,
     retention: float | None = None,
     deadline: str | float | None = None,
+    dead_letter: str | None = None,
     groups: Sequence[str | None] | None = None,
     limits: Sequence[Sequence[str] | None] | None = None,
     quotas: Iterable[str] = (),
@@ -115,6 +116,7 @@ def send_many(
             "retention": retention,
             "deadline": deadline if isinstance(deadline, str) else None,
             "deadline_in": None if isinstance(deadline, str) else deadline,
+            "dead_letter": dead_letter,
             "groups": None if groups is None else wire.records(groups),
             "limits": None
             if limits is None

@@ -45,6 +45,7 @@ class SendOptions:
         debounce: One job for sends that follow each other closely; kept as a Debounce.
         replace: What a job of the task and key that waits takes of this send.
         group: Claims go round the groups of a queue, and take the jobs of one in order.
+        dead_letter: The queue that gets a copy when it fails or expires.
 
     Raises:
         NaiveDatetimeError: `start_after` or `deadline` has no time zone.
@@ -64,6 +65,7 @@ class SendOptions:
     debounce: Debounce | timedelta | float | None = None
     replace: Iterable[str] | None = None
     group: str | None = None
+    dead_letter: str | None = None
 
     def __post_init__(self) -> None:
         if self.id is not None and not isinstance(self.id, UUID):
@@ -82,6 +84,8 @@ class SendOptions:
             _check_label(self.key, "key")
         if self.group is not None:
             _check_label(self.group, "group")
+        if self.dead_letter is not None:
+            _check_label(self.dead_letter, "dead_letter")
         if self.tags is not None:
             object.__setattr__(self, "tags", _checked_tags(self.tags))
         if self.deadline is not None:
@@ -163,6 +167,8 @@ class SendOptions:
             said["replace"] = list(self.replace)
         if self.group is not None:
             said["group"] = self.group
+        if self.dead_letter is not None:
+            said["dead_letter"] = self.dead_letter
         return said
 
     def to_json(self) -> str:

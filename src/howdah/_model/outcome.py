@@ -1,7 +1,7 @@
 """What became of one attempt, as data, and the words with which a handler steers its own job.
 
-`Snooze`, `RateLimited`, `Cancel` and `Suspend` derive from BaseException: they must pass through
-user code, where an `except Exception` would otherwise stop them.
+`Snooze`, `RateLimited`, `Cancel`, `DeadLetter` and `Suspend` derive from BaseException: they must
+pass through user code, where an `except Exception` would otherwise stop them.
 """
 
 from __future__ import annotations
@@ -122,6 +122,20 @@ class Cancel(Steering):
 
     def __init__(self, reason: str | None = None) -> None:
         super().__init__(reason or "cancelled by its handler")
+        self.reason = reason
+
+
+class DeadLetter(Steering):
+    """Fail this job at once, without further attempts.
+
+    As any job that fails, it leaves a copy in its dead letter queue, if it has one.
+
+    Args:
+        reason: Kept with both, as their last error.
+    """
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason or "given up by its handler")
         self.reason = reason
 
 

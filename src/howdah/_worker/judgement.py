@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from howdah._model.outcome import Cancel, Outcome, RateLimited, Snooze, Suspend, Verdict
+from howdah._model.outcome import Cancel, DeadLetter, Outcome, RateLimited, Snooze, Suspend, Verdict
 from howdah._worker import failure
 from howdah._worker.pools.remote import Encoded
 from howdah._worker.running import Running
@@ -61,6 +61,9 @@ def raised(running: Running, task: TaskLike, error: BaseException) -> Outcome | 
         case Cancel():
             entry = failure.plain_entry("Cancel", str(error), job)
             return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)
+        case DeadLetter():
+            entry = failure.plain_entry("DeadLetter", str(error), job)
+            return Outcome(job.id, job.fence, Verdict.FAILED, error=entry)
     if running.stop == "cancelled":
         entry = failure.plain_entry("Cancelled", "it was asked to stop and did", job)
         return Outcome(job.id, job.fence, Verdict.CANCELLED, error=entry)

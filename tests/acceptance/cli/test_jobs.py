@@ -59,6 +59,24 @@ def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql)
     assert f"{ids[0]}  created  first  block" in text
 
 
+def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
+    sql(
+        "INSERT INTO howdah.job (id, queue, task, args, ready_xid, source)"
+        " SELECT howdah.uuid7(), 'dead', 't', '{}', pg_current_xact_id(), '{\"queue\": \"mail\"}'"
+        " FROM generate_series(1, 3)"
+    )
+
+    some = program.run("jobs", "redrive", "dead", "--limit", "1")
+    rest = program.run("jobs", "redrive", "dead", "--to", "slow", "--json").json
+
+    assert (0, "moved 1\n") == (some.code, some.out)
+    assert {"moved": 2, "kept": 0} == rest
+    assert [("mail", 1), ("slow", 2)] == sorted(
+        sql("SELECT queue, count(*)::int FROM howdah.job GROUP BY queue")
+    )
+    assert "nothing to move" in program.run("jobs", "redrive", "dead").out
+
+
 def test_a_page_ends_with_where_the_next_begins(program: Program) -> None:
     first, second = (sent(program, "welcome", "email=a@x.org") for _ in range(2))
 

@@ -19,7 +19,7 @@ import threading
 from functools import reduce
 from typing import Any, cast
 
-from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
+from howdah._model.outcome import Cancel, DeadLetter, RateLimited, Snooze, Suspend
 from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context, entered
@@ -101,6 +101,8 @@ def _serve(line: bytes, ledger: _PipeLedger) -> dict[str, Any]:
         return {"steer": "suspend", "delay": steering.timeout}
     except Cancel as steering:
         return {"steer": "cancel", "reason": steering.reason}
+    except DeadLetter as steering:
+        return {"steer": "dead_letter", "reason": steering.reason}
     except BaseException as error:
         wanted = not isinstance(error, PayloadError | ResultError) and (
             task is None or failure.policy_of(job, task.retry).wants(error)

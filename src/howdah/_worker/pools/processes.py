@@ -15,7 +15,7 @@ import socket
 import sys
 from typing import Any
 
-from howdah._model.outcome import Cancel, RateLimited, Snooze, Suspend
+from howdah._model.outcome import Cancel, DeadLetter, RateLimited, Snooze, Suspend
 from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context
@@ -111,7 +111,7 @@ class ProcessPool:
 
         Raises:
             RemoteError: It failed there, or the process died.
-            Snooze, RateLimited, Suspend, Cancel: It said so.
+            Snooze, RateLimited, Suspend, Cancel, DeadLetter: It said so.
         """
         call = write_call(task.fn.__module__, task.fn.__qualname__, context.schema, job)
         worker = await self._begin(call)
@@ -188,6 +188,8 @@ def _read(answer: dict[str, Any], context: Context) -> Encoded:
             raise Suspend(answer["delay"])
         case "cancel":
             raise Cancel(answer["reason"])
+        case "dead_letter":
+            raise DeadLetter(answer["reason"])
     if "error" in answer:
         raise RemoteError(answer["error"], wanted=answer["wanted"])
     return Encoded(answer["result"])

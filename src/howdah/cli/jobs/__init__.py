@@ -16,6 +16,7 @@ COMMANDS = (
     Entry("retry", "howdah.cli.jobs.retry:retry", "Run finished jobs again."),
     Entry("resume", "howdah.cli.jobs.resume:resume", "Wake jobs that were suspended."),
     Entry("delete", "howdah.cli.jobs.delete:delete", "Forget jobs that are not running."),
+    Entry("redrive", "howdah.cli.jobs.redrive:redrive", "Move dead letters back."),
 )
 
 

@@ -57,7 +57,7 @@ def act(
     else:
         if not yes:
             _confirm(database, meant, verb=verb.name)
-        with _bar(DOING[verb.name], quiet=as_json) as tell:
+        with bar(DOING[verb.name], quiet=as_json) as tell:
             report = walk(bulk.act(verb, meant, progress=tell), database.run)
     _finish(verb, report, as_json=as_json)
 
@@ -91,7 +91,8 @@ def _confirm(database: Runner, wanted: JobFilter, *, verb: str) -> None:
 
 
 @contextmanager
-def _bar(doing: str, *, quiet: bool) -> Iterator[Tell | None]:
+def bar(doing: str, *, quiet: bool) -> Iterator[Tell | None]:
+    """Show how far it is, on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

@@ -75,6 +75,9 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "limits", ", ".join(job.limits)
     yield "policy", job.policy
     yield "flow", job.flow_id
+    yield "dead letters to", job.dead_letter
+    if job.source is not None:
+        yield "dead letter of", f"{job.source.get('id')}, queue {job.source.get('queue')}"
     yield "started", _when(job.started_at)
     yield "finished", _when(job.finished_at)
     if job.started_at is not None and job.finished_at is not None:

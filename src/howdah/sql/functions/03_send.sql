@@ -7,7 +7,7 @@
 -- options: id, priority, start_after (timestamp) or delay (seconds), retry (limit, delay, backoff,
 -- delay_max, jitter), expire_in (seconds), key, tags, retention (seconds), deadline (timestamp or
 -- seconds), throttle, debounce, replace (see send_in_window), group, limits (an array of 'name',
--- 'name:key' or 'name/tier:key').
+-- 'name:key' or 'name/tier:key'), dead_letter (a queue).
 -- What only our own code says: new_id, that the sender has just made the id, so that the archive
 -- need not be asked for it; defaults, what the sender's code says of the queue; either means that
 -- the code knows the queue; window, that the key is not this job's alone;
@@ -19,7 +19,7 @@ AS $$
 DECLARE
     v_known   text[] := ARRAY['id', 'priority', 'start_after', 'delay', 'retry', 'expire_in',
                               'key', 'tags', 'retention', 'deadline', 'throttle', 'debounce',
-                              'replace', 'group', 'limits'];
+                              'replace', 'group', 'limits', 'dead_letter'];
     v_hidden  text[] := '{new_id,defaults,window,flow_id,blockers}';
     v_unknown text;
     v_name    text;

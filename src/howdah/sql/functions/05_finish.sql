@@ -25,6 +25,7 @@ DECLARE
     v_quotas text[];
     v_queues text[];
     v_over   jsonb;
+    v_dead   uuid[];
 BEGIN
     -- On the primary key, and on nothing else: see docs/internals/storage.md for what an index
     -- on (worker_id, id) did to this plan. `= ANY (ARRAY[...])` and not `=`: that could also be
@@ -74,8 +75,10 @@ BEGIN
            jsonb_agg(howdah.ending(
                g.id, g.task, g.outcome, g.result::jsonb, coalesce(g.error::jsonb, g.errors -> -1),
                CASE WHEN g.retention IS NULL THEN v_keep ELSE howdah.keep_until(g.retention) END))
-               FILTER (WHERE g.flow_id IS NOT NULL)
-    INTO applied, ids, v_quotas, v_queues, v_over
+               FILTER (WHERE g.flow_id IS NOT NULL),
+           array_agg(g.id) FILTER (
+               WHERE g.dead_letter IS NOT NULL AND g.outcome = ANY ('{failed,expired}'))
+    INTO applied, ids, v_quotas, v_queues, v_over, v_dead
     FROM gone AS g;
     -- Who was held up may go on. Plain jobs hold up nobody.
     IF v_queues IS NOT NULL THEN
@@ -86,6 +89,9 @@ BEGIN
     END IF;
     IF v_over IS NOT NULL THEN
         PERFORM howdah.follow(v_over);
+    END IF;
+    IF v_dead IS NOT NULL THEN
+        PERFORM howdah.bury(v_dead);
     END IF;
     RETURN NEXT;
 END

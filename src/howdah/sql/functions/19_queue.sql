@@ -166,7 +166,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT EXISTS (SELECT FROM howdah.queue AS q
                    WHERE q.name = p_queue AND q.override <> '{}')
-        OR coalesce((p_options -> 'defaults') ?| '{policy,max_waiting,dead_letter}', false)
+        OR coalesce((p_options -> 'defaults') ?| '{policy,max_waiting}', false)
         OR EXISTS (SELECT FROM howdah.pause AS p WHERE p.kind = 'task' AND p.name = p_task)
 $$;
 

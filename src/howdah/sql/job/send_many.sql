@@ -11,7 +11,7 @@ WITH place AS MATERIALIZED (
     SELECT howdah.must_ask(:queue::text, :task::text, :options::text::jsonb) AS asks),
 sent AS (
     INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in, retention,
-                            start_after, ready_xid, deadline, line, limits)
+                            start_after, ready_xid, deadline, line, limits, dead_letter)
     SELECT s.id, :queue::text, :task::text, :priority::int8::smallint, s.args::jsonb,
            :tags::text::text[], :retry::text::jsonb,
            :expire_in::float8 * interval '1 second', :retention::float8 * interval '1 second',
@@ -19,7 +19,7 @@ sent AS (
            CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END,
            o.deadline,
            howdah.line_of(NULL, NULL, s.in_group, string_to_array(s.limits, E'\x1f')),
-           string_to_array(s.limits, E'\x1f')
+           string_to_array(s.limits, E'\x1f'), :dead_letter::text
     FROM place AS p
     CROSS JOIN unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e'),
                       string_to_array(:groups::text, E'\x1e', ''),

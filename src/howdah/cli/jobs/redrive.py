@@ -1,0 +1,43 @@
+"""`howdah jobs redrive`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from howdah._db import dead_letter
+from howdah._db.steps import walk
+from howdah.cli.database import opened
+from howdah.cli.jobs.bulk import bar
+from howdah.cli.options import AppOption, AsJson, Schema, Url
+from howdah.cli.output import print_json, say
+from howdah.cli.target import find_target
+
+
+def redrive(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="Where the dead letters are.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="At most so many.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="To this queue, and not to where they came from.")
+    ] = None,
+    url: Url = None,
+    schema: Schema = None,
+    app: AppOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move dead letters back to where they came from, the oldest first, with fresh attempts."""
+    with (
+        opened(find_target(url=url, schema=schema, app=app)) as database,
+        bar("moving", quiet=as_json) as tell,
+    ):
+        steps = dead_letter.redrive(queue, destination=to, limit=limit, progress=tell)
+        done = walk(steps, database.run)
+    if as_json:
+        print_json({"moved": done.moved, "kept": done.kept})
+        return
+    say(f"moved {done.moved:,}" if done.moved or done.kept else "nothing to move")
+    if done.kept:
+        say(f"kept {done.kept:,}: another live job stands in their way", style="yellow")

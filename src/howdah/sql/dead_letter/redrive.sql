@@ -1,0 +1,3 @@
+-- redrive: created, retry -> created, in the queue that it came from
+SELECT r.moved, r.kept, r.last::text
+FROM howdah.redrive(:queue::text, :limit::int8::int, :destination::text, :after::text::uuid) AS r

@@ -1,0 +1,91 @@
+-- bury: a failed or expired job also leaves a copy in the queue that it names
+--
+-- In the transaction that ends the job, which the archive holds by now. The copy is a job of its
+-- own: another id, all attempts, no key (that is free for the next job now), and no dead letter
+-- queue. `source` says where it came from, with what it needs to go back there.
+CREATE OR REPLACE FUNCTION howdah.bury(p_ids uuid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_lane record;
+BEGIN
+    FOR v_lane IN
+        WITH copies AS (
+            INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in,
+                                    retention, errors, ready_xid, source)
+            SELECT howdah.uuid7(), a.dead_letter, a.task, a.priority, a.args, a.tags, a.retry,
+                   a.expire_in, a.retention, a.errors, pg_current_xact_id(),
+                   jsonb_strip_nulls(jsonb_build_object(
+                       'id', a.id, 'queue', a.queue, 'task', a.task, 'state', a.state,
+                       'created_at', a.created_at, 'attempts', a.attempt, 'key', a.key,
+                       'line', a.line, 'limits', a.limits, 'policy', a.policy))
+            FROM howdah.archive AS a
+            WHERE a.id = ANY (p_ids)
+            ORDER BY a.id
+            RETURNING queue, priority)
+        SELECT DISTINCT c.queue, c.priority FROM copies AS c
+    LOOP
+        PERFORM howdah.wake(v_lane.queue, v_lane.priority);
+    END LOOP;
+END
+$$;
+
+-- redrive: created, retry -> created, in the queue that it came from
+--
+-- Moves dead letters that wait in a queue back to where they came from, or to p_destination, the
+-- oldest first, after p_after, at most p_limit. Each has all its attempts again, its key, and this
+-- queue as its dead letter queue. Answers with how many were moved, how many were kept since
+-- another live job stands in their way, and the last one looked at: null when there was none.
+CREATE OR REPLACE FUNCTION howdah.redrive(
+    p_queue text, p_limit int DEFAULT 1000, p_destination text DEFAULT NULL,
+    p_after uuid DEFAULT NULL
+) RETURNS TABLE (moved bigint, kept bigint, last uuid)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_job  record;
+    v_lane record;
+BEGIN
+    moved := 0;
+    kept := 0;
+    FOR v_job IN
+        SELECT j.id, j.queue, j.priority, j.source
+        FROM howdah.job AS j
+        WHERE j.queue = p_queue
+          AND j.source IS NOT NULL
+          AND j.state IN ('created', 'retry')
+          AND j.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+        ORDER BY j.id
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED
+    LOOP
+        last := v_job.id;
+        BEGIN
+            UPDATE howdah.job AS j
+            SET queue       = coalesce(p_destination, j.source ->> 'queue'),
+                state       = 'created',
+                attempt     = 0,
+                crash_count = 0,
+                start_after = NULL,
+                ready_xid   = CASE WHEN j.held IS NULL THEN pg_current_xact_id() END,
+                key         = j.source ->> 'key',
+                line        = j.source ->> 'line',
+                limits      = CASE WHEN j.source ? 'limits'
+                                   THEN ARRAY(SELECT jsonb_array_elements_text(j.source -> 'limits')) END,
+                policy      = CASE WHEN p_destination IS NULL THEN j.source ->> 'policy' END,
+                dead_letter = p_queue,
+                source      = NULL
+            WHERE j.id = v_job.id
+            RETURNING j.queue, j.priority, j.line, j.limits INTO v_lane;
+            moved := moved + 1;
+            IF v_lane.line IS NOT NULL THEN
+                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits);
+            END IF;
+            PERFORM howdah.wake(v_lane.queue, v_lane.priority);
+        EXCEPTION WHEN unique_violation THEN
+            kept := kept + 1;
+        END;
+    END LOOP;
+    RETURN NEXT;
+END
+$$;
