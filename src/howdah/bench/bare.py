@@ -48,6 +48,9 @@ class BareWorker:
             "limit": limit,
             "worker_id": self._worker_id,
             "hints": wire.RS.join(self._hints.values()) or None,
+            "served": None,
+            "lowest": None,
+            "highest": None,
         }
         rows = self._connection.execute(self._claim, params, prepare=True).fetchall()
         jobs = []

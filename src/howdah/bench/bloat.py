@@ -19,6 +19,7 @@ from howdah.bench.ground import Ground
 from howdah.bench.lap import Side
 from howdah.bench.plan import Plan, Progress
 from howdah.bench.report import Report, conditions
+from howdah.bench.restraint import restrain
 from howdah.bench.worker import bench_worker
 
 N = 50_000
@@ -28,12 +29,13 @@ ROUNDS = 1
 async def run(ground: Ground, plan: Plan, progress: Progress) -> Report:
     """Measure a worker again and again under one open snapshot."""
     laps = []
+    await restrain(ground, plan)
     async with bench_worker(ground, plan) as worker:
         await ground.ask(queries.vacuum())
         progress.begin("cycles", plan.cycles)
         async with _open_snapshot(ground):
             for _ in range(plan.cycles):
-                laps.append(await worker.drain(plan.n))
+                laps.append(await worker.drain(plan.n, plan))
                 progress.advance()
     settings = await conditions(ground, plan)
     side, memory = Side(tuple(laps)), worker.peak

@@ -1,7 +1,8 @@
 """drain: `n` jobs wait, and a worker that runs and is idle sees them all at one commit.
 
 Timed from that commit until the last of them is in the archive. The bare driver claims 500 through
-the same function and archives them through the same function, over and over.
+the same function and archives them through the same function, over and over. Its jobs are plain,
+also where ours have a limit, a rate or keys.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from howdah.bench.ground import Ground
 from howdah.bench.lap import Lap, gauge, in_turns
 from howdah.bench.plan import Plan, Progress
 from howdah.bench.report import Report, conditions, readings
+from howdah.bench.restraint import restrain
 from howdah.bench.tasks import ARGUMENTS, BARE_QUEUE
 from howdah.bench.worker import BenchWorker, bench_worker
 
@@ -23,10 +25,11 @@ ROUNDS = 3
 
 async def run(ground: Ground, plan: Plan, progress: Progress) -> Report:
     """Measure a worker against the bare claim-and-archive loop."""
+    await restrain(ground, plan)
     async with bare_worker(ground, BARE_QUEUE) as loop, bench_worker(ground, plan) as worker:
         match = await in_turns(
             plan.rounds,
-            lambda: _ours(ground, worker, plan.n),
+            lambda: _ours(ground, worker, plan),
             lambda: _bare(ground, loop, plan.n),
             progress,
         )
@@ -48,9 +51,9 @@ async def run(ground: Ground, plan: Plan, progress: Progress) -> Report:
     )
 
 
-async def _ours(ground: Ground, worker: BenchWorker, n: int) -> Lap:
+async def _ours(ground: Ground, worker: BenchWorker, plan: Plan) -> Lap:
     await ground.ask(queries.vacuum())
-    return await worker.drain(n)
+    return await worker.drain(plan.n, plan)
 
 
 async def _bare(ground: Ground, loop: BareWorker, n: int) -> Lap:

@@ -18,6 +18,9 @@ class Plan:
         cycles: Laps of the workloads that only watch how speed changes.
         processes: Child processes of the worker.
         notifications: Whether the worker listens, or only polls.
+        limit: The jobs have a limit of so many at once.
+        rate: The jobs have a rate of so many in a second.
+        keys: The jobs have so many keys, which claims go round.
     """
 
     n: int
@@ -25,11 +28,16 @@ class Plan:
     cycles: int = 8
     processes: int = 1
     notifications: bool = True
+    limit: int | None = None
+    rate: int | None = None
+    keys: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("n", "rounds", "cycles", "processes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"cannot measure with {name}={getattr(self, name)}: at least 1")
+        if sum(one is not None for one in (self.limit, self.rate, self.keys)) > 1:
+            raise UsageError("cannot measure a limit, a rate and keys at once: choose one")
 
     @property
     def share(self) -> int:

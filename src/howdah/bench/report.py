@@ -78,6 +78,9 @@ async def conditions(ground: Ground, plan: Plan) -> dict[str, Any]:
         "notifications": plan.notifications,
         "payload_bytes": len(ground.tasks.noop.signature.encode(ARGUMENTS, {})),
         "rounds": plan.rounds,
+        "limit": plan.limit,
+        "rate": plan.rate,
+        "keys": plan.keys,
     }
 
 

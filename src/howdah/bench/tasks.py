@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 
+from howdah._model.limits import Limit, Rate
 from howdah.client import Howdah
 from howdah.task import Task
 
@@ -18,6 +19,10 @@ REFERENCE = f"{__name__}:app"
 #: The queue that the worker serves, and the one that only the bare driver touches.
 QUEUE = "bench"
 BARE_QUEUE = "bare"
+
+#: Of the tasks that are held up. How much they allow is said for each run.
+LIMIT = "bench.limit"
+RATE = "bench.rate"
 
 #: The arguments of every job: {"n": 1, "email": "user@example.com"}.
 ARGUMENTS = (1, "user@example.com")
@@ -30,12 +35,16 @@ class BenchApp:
     Attributes:
         noop: Does nothing.
         stamp: Results in the nanoseconds from the moment it is given to its own first line.
+        limited: As `noop`, under a limit; rated: under a rate; keyed: each `n` is a group.
         bare: As `noop`, for jobs that the bare driver claims.
     """
 
     app: Howdah
     noop: Task[[int, str], None]
     stamp: Task[[int, str, int], int]
+    limited: Task[[int, str], None]
+    rated: Task[[int, str], None]
+    keyed: Task[[int, str], None]
     bare: Task[[int, str], None]
 
 
@@ -55,6 +64,9 @@ def make_app(schema: str, url: str | None = None) -> BenchApp:
         app=made,
         noop=made.task(queue=QUEUE)(noop),
         stamp=made.task(queue=QUEUE)(stamp),
+        limited=made.task(queue=QUEUE, name="limited", limits=Limit(LIMIT, total=1))(noop),
+        rated=made.task(queue=QUEUE, name="rated", limits=Rate(1, per=1, name=RATE))(noop),
+        keyed=made.task(queue=QUEUE, name="keyed", group_by="n")(noop),
         bare=made.task(queue=BARE_QUEUE, name="bare")(noop),
     )
 

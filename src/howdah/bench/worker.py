@@ -21,6 +21,7 @@ from howdah.bench.ground import LOOK_EVERY, Ground
 from howdah.bench.lap import Gauge, Lap, gauge
 from howdah.bench.plan import Plan
 from howdah.bench.processes import Memory, children, memory
+from howdah.bench.restraint import items, task_of
 from howdah.bench.tasks import ARGUMENTS, QUEUE, REFERENCE, SCHEMA_VARIABLE
 from howdah.client import URL_VARIABLE
 from howdah.errors import HowdahError
@@ -53,7 +54,7 @@ class BenchWorker:
         pids = children(self._process.pid)
         return await gauge(self._ground, processes=pids, backends=BACKENDS)
 
-    async def drain(self, n: int) -> Lap:
+    async def drain(self, n: int, plan: Plan) -> Lap:
         """Have so many jobs waiting, and time the worker from then to an empty live table.
 
         They are sent in one transaction: until its commit the worker sees none of them, and from
@@ -62,17 +63,17 @@ class BenchWorker:
         Raises:
             HowdahError: Not all of them are in the archive then, so the figure means nothing.
         """
-        ground, noop = self._ground, self._ground.tasks.noop
-        kept_before = await ground.ask(queries.kept(noop.name))
+        ground, task = self._ground, task_of(self._ground, plan)
+        kept_before = await ground.ask(queries.kept(task.name))
         before = await self.gauge()
-        ids = await noop.send_many([ARGUMENTS] * n)
+        ids = await task.send_many(items(plan, n))
         began = time.perf_counter()
         wal = await ground.ask(queries.wal())
         await ground.drained(ids[-1])
         seconds = time.perf_counter() - began
         cost = (await self.gauge()).since(Gauge(wal, before.client, before.server))
         self.look_at_memory()
-        kept = await ground.ask(queries.kept(noop.name)) - kept_before
+        kept = await ground.ask(queries.kept(task.name)) - kept_before
         if kept != n:
             raise HowdahError(f"drained {n} jobs and found {kept} of them completed in the archive")
         return Lap(n, seconds, cost)

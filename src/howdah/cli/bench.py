@@ -48,6 +48,15 @@ def bench(
     ] = None,
     cycles: Annotated[int, typer.Option(metavar="N", min=1, help="Cycles of bloat.")] = 8,
     no_notify: Annotated[bool, typer.Option("--no-notify", help="The worker only polls.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs at once.")
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs in a second.")
+    ] = None,
+    keys: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: jobs of N groups.")
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +79,9 @@ def bench(
         cycles=cycles,
         processes=processes,
         notifications=not no_notify,
+        limit=limit,
+        rate=rate,
+        keys=keys,
     )
     try:
         with _bar() as progress:

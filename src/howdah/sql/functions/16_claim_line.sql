@@ -215,9 +215,11 @@ BEGIN
             LEFT JOIN LATERAL (
                 SELECT j.id, j.ready_xid IS NOT NULL AND j.priority = p_priority AS is_next
                 FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.line = l.line AND j.policy = 'key_strict_fifo'
+                -- The first of these here, not where it is joined: other lines are not looked at.
+                WHERE h.policy = 'key_strict_fifo'
+                  AND j.queue = p_queue AND j.line = l.line AND j.policy = 'key_strict_fifo'
                 ORDER BY j.id
-                LIMIT 1) AS f ON h.policy = 'key_strict_fifo'),
+                LIMIT 1) AS f ON true),
         quota AS MATERIALIZED (
             SELECT q.name, (q.settings ->> 'total')::int AS total,
                    (q.settings ->> 'per_key')::int AS per_key, q.settings -> 'tiers' AS tiers,
