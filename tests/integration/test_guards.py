@@ -22,6 +22,7 @@ from tests.integration.promises import (
     ending,
     flowing,
     housekeeping,
+    limiting,
     managing,
     queueing,
     scheduling,
@@ -46,6 +47,7 @@ MODULES = (
     ending,
     flowing,
     burying,
+    limiting,
     managing,
     housekeeping,
     waking,
@@ -86,6 +88,9 @@ def stage(database_url: str, schema: str) -> Iterator[Stage]:
         "pause",
         "blocked_key",
         "warning",
+        "slot",
+        "begun",
+        "quota",
     ):
         made.desk.sql(f"DELETE FROM howdah.{table}")
     yield made

@@ -13,6 +13,7 @@ import pytest
 
 from howdah import Howdah, Limit, Rate
 from howdah._db import job as jobs
+from howdah._db import queue as queues
 from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._model.outcome import Verdict
@@ -21,6 +22,11 @@ from tests.conftest import Clock
 from tests.integration.desk import Claim, Desk
 
 CLAIMERS = 16
+
+
+@pytest.fixture(autouse=True)
+def known_queues(desk: Desk) -> None:
+    desk.run(queues.register({"q": None, "other": None}))
 
 
 def send(desk: Desk, *limits: str, queue: str = "q", group: str | None = None, **more: Any) -> str:

@@ -66,63 +66,67 @@ AS $$ SELECT CASE WHEN position(':' IN p_entry) > 0
                   THEN substr(p_entry, position(':' IN p_entry) + 1) ELSE '' END $$;
 
 -- The next lines of a lane that have a claimable job: those after p_after, then from the first.
-CREATE OR REPLACE FUNCTION howdah.next_lines(
+-- Of the job that is first in each: which quotas any of them draws from, and whether any may only
+-- run alone. One index descent for each line.
+DROP FUNCTION IF EXISTS howdah.next_lines(text, smallint, text, int);
+CREATE FUNCTION howdah.next_lines(
     p_queue text, p_priority smallint, p_after text, p_most int
-) RETURNS text[]
-LANGUAGE plpgsql STABLE
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan
-SET jit = off
+) RETURNS TABLE (lines text[], names text[], alone boolean)
+LANGUAGE sql STABLE
 AS $$
-DECLARE
-    v_lines text[];
-BEGIN
     WITH RECURSIVE later AS (
-        SELECT 1 AS n,
-               (SELECT j.line FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                  AND j.line > p_after
-                ORDER BY j.line LIMIT 1) AS line
+        SELECT 1 AS n, f.line, f.limits, f.policy
+        FROM (SELECT j.line, j.limits, j.policy FROM howdah.job AS j
+              WHERE j.queue = p_queue AND j.priority = p_priority
+                AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                AND j.line > p_after
+              ORDER BY j.line, j.ready_xid, j.id
+              LIMIT 1) AS f
         UNION ALL
-        SELECT l.n + 1,
-               (SELECT j.line FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                  AND j.line > l.line
-                ORDER BY j.line LIMIT 1)
+        SELECT l.n + 1, f.line, f.limits, f.policy
         FROM later AS l
-        WHERE l.line IS NOT NULL AND l.n < p_most)
-    SELECT array_agg(l.line ORDER BY l.n) INTO v_lines FROM later AS l WHERE l.line IS NOT NULL;
-    IF coalesce(cardinality(v_lines), 0) >= p_most THEN
-        RETURN v_lines;
-    END IF;
-    WITH RECURSIVE sooner AS (
-        SELECT 1 AS n,
-               (SELECT j.line FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                  AND j.line >= '' AND (p_after IS NULL OR j.line <= p_after)
-                ORDER BY j.line LIMIT 1) AS line
+        CROSS JOIN LATERAL (
+            SELECT j.line, j.limits, j.policy FROM howdah.job AS j
+            WHERE j.queue = p_queue AND j.priority = p_priority
+              AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+              AND j.line > l.line
+            ORDER BY j.line, j.ready_xid, j.id
+            LIMIT 1) AS f
+        WHERE l.n < p_most),
+    sooner AS (
+        SELECT 1 AS n, f.line, f.limits, f.policy
+        FROM (SELECT j.line, j.limits, j.policy FROM howdah.job AS j
+              WHERE j.queue = p_queue AND j.priority = p_priority
+                AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+                AND j.line >= '' AND (p_after IS NULL OR j.line <= p_after)
+                AND (SELECT count(*) FROM later AS l) < p_most
+              ORDER BY j.line, j.ready_xid, j.id
+              LIMIT 1) AS f
         UNION ALL
-        SELECT l.n + 1,
-               (SELECT j.line FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                  AND j.line > l.line AND (p_after IS NULL OR j.line <= p_after)
-                ORDER BY j.line LIMIT 1)
+        SELECT l.n + 1, f.line, f.limits, f.policy
         FROM sooner AS l
-        WHERE l.line IS NOT NULL AND l.n < p_most - coalesce(cardinality(v_lines), 0))
-    SELECT coalesce(v_lines, '{}') || array_agg(l.line ORDER BY l.n) INTO v_lines
-    FROM sooner AS l WHERE l.line IS NOT NULL;
-    RETURN v_lines;
-END
+        CROSS JOIN LATERAL (
+            SELECT j.line, j.limits, j.policy FROM howdah.job AS j
+            WHERE j.queue = p_queue AND j.priority = p_priority
+              AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
+              AND j.line > l.line AND (p_after IS NULL OR j.line <= p_after)
+            ORDER BY j.line, j.ready_xid, j.id
+            LIMIT 1) AS f
+        WHERE l.n < p_most - (SELECT count(*) FROM later AS c)),
+    found AS (
+        SELECT l.n, l.line, l.limits, l.policy FROM later AS l
+        UNION ALL
+        SELECT p_most + l.n, l.line, l.limits, l.policy FROM sooner AS l)
+    SELECT array_agg(f.line ORDER BY f.n),
+           (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
+            FROM found AS x, unnest(x.limits) AS e (entry)),
+           bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))
+    FROM found AS f
 $$;
 
 -- Whether the job at the head of a line with a policy must wait for another of its line.
 CREATE OR REPLACE FUNCTION howdah.must_wait(
-    p_policy text, p_queue text, p_line text, p_state text
+    p_policy text, p_queue text, p_line text
 ) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
@@ -130,11 +134,72 @@ AS $$
                SELECT FROM howdah.job AS j
                WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'active'
                  AND j.policy IN ('singleton', 'stately', 'key_strict_fifo'))
-        -- One in each state: two that both failed could not both be tried again.
-        OR p_policy = 'stately' AND p_state = 'created' AND EXISTS (
-               SELECT FROM howdah.job AS j
-               WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'retry'
-                 AND j.policy = 'stately')
+        -- A job of the line has failed, and is neither retried nor deleted yet.
+        OR p_policy = 'key_strict_fifo' AND EXISTS (
+               SELECT FROM howdah.blocked_key AS b
+               WHERE b.queue = p_queue AND b.line = p_line)
+$$;
+
+-- As claim_line, of lines that nothing holds up: groups without limits. Nothing is locked but what
+-- is taken.
+CREATE OR REPLACE FUNCTION howdah.claim_groups(
+    p_queue text, p_priority smallint, p_limit int, p_worker bigint, p_lines text[]
+) RETURNS TABLE (
+    id text, fence bigint, attempt int, crash_count smallint, queue text, task text,
+    priority smallint, args text, key text, tags text, expire_in float8, retry text, hint text
+)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_share bigint := ceil(p_limit::float8 / cardinality(p_lines));
+    v_now   bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+BEGIN
+    RETURN QUERY
+    WITH taken AS MATERIALIZED (
+        SELECT c.t, l.place
+        FROM unnest(p_lines) WITH ORDINALITY AS l (line, place)
+        CROSS JOIN LATERAL (
+            SELECT j.ctid AS t
+            FROM howdah.job AS j
+            WHERE j.queue = p_queue AND j.priority = p_priority
+              AND j.ready_xid IS NOT NULL AND j.line = l.line
+              -- Whoever is held up by something is not for here.
+              AND j.limits IS NULL
+              AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
+            ORDER BY j.ready_xid, j.id
+            LIMIT v_share
+            FOR UPDATE SKIP LOCKED) AS c
+        LIMIT p_limit),
+    claimed AS (
+        UPDATE howdah.job AS j
+        SET state      = 'active',
+            ready_xid  = NULL,
+            attempt    = j.attempt + 1,
+            fence      = greatest(j.fence + 1, v_now),
+            worker_id  = p_worker,
+            started_at = howdah.now(),
+            expire_at  = howdah.now() + CASE WHEN j.expire_in IS NOT NULL
+                                             THEN least(j.expire_in, interval '100 years') END
+        WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
+        RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
+                  j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
+                  j.retry::text, NULL::text)
+    SELECT NULL::text, NULL::bigint, 0, NULL::smallint, p_queue, 'line', p_priority, NULL::text,
+           NULL::text, NULL::text, NULL::float8, NULL::text,
+           -- Those that had to stay behind for want of room are first next time.
+           p_lines[CASE WHEN (SELECT count(*) FROM taken AS t) < p_limit THEN cardinality(p_lines)
+                        ELSE (SELECT max(t.place) FROM taken AS t) END]
+    UNION ALL
+    SELECT * FROM claimed;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION howdah.claim_line(
@@ -154,31 +219,29 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- More lines than jobs are asked for, since some may be held up.
-    v_most   int  := least(greatest(p_limit, 20), 200);
+    -- A line costs a look, so several jobs of each are taken where many are wanted; where few are,
+    -- more lines are looked at than there are places, since some may be held up.
+    v_most   int  := least(greatest(p_limit / 4, 20), 200);
     v_after  text := p_after;
     v_lines  text[];
     v_names  text[];
     v_locked text[];
     v_alone  boolean;
+    v_share  bigint;
     v_rows   bigint;
     v_now    bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 BEGIN
     -- Where very many lines are held up, the next claim goes on from here.
     FOR v_round IN 1..10 LOOP
-        v_lines := howdah.next_lines(p_queue, p_priority, v_after, v_most);
+        SELECT n.lines, n.names, n.alone INTO v_lines, v_names, v_alone
+        FROM howdah.next_lines(p_queue, p_priority, v_after, v_most) AS n;
         EXIT WHEN v_lines IS NULL;
-        SELECT array_agg(DISTINCT howdah.quota_of(e.entry)) FILTER (WHERE e.entry IS NOT NULL),
-               bool_or(h.policy IN ('singleton', 'stately', 'key_strict_fifo'))
-        INTO v_names, v_alone
-        FROM unnest(v_lines) AS l (line)
-        CROSS JOIN LATERAL (
-            SELECT j.limits, j.policy FROM howdah.job AS j
-            WHERE j.queue = p_queue AND j.priority = p_priority
-              AND j.ready_xid IS NOT NULL AND j.line = l.line
-            ORDER BY j.ready_xid, j.id
-            LIMIT 1) AS h
-        LEFT JOIN LATERAL unnest(h.limits) AS e (entry) ON true;
+        v_share := ceil(p_limit::float8 / cardinality(v_lines));
+        IF v_names IS NULL AND v_alone IS NOT TRUE THEN
+            RETURN QUERY
+            SELECT * FROM howdah.claim_groups(p_queue, p_priority, p_limit, p_worker, v_lines);
+            RETURN;
+        END IF;
         IF v_alone THEN
             PERFORM FROM howdah.queue AS q WHERE q.name = p_queue FOR NO KEY UPDATE SKIP LOCKED;
             v_alone := FOUND;
@@ -202,22 +265,24 @@ BEGIN
                    h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
                    CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
                         THEN v_alone AND coalesce(f.is_next, true)
-                             AND NOT howdah.must_wait(h.policy, p_queue, l.line, h.state)
+                             AND NOT howdah.must_wait(h.policy, p_queue, l.line)
                         ELSE true END AS may
             FROM unnest(v_lines) WITH ORDINALITY AS l (line, place)
             CROSS JOIN LATERAL (
-                SELECT j.id, j.state, j.limits, j.policy FROM howdah.job AS j
+                SELECT j.id, j.limits, j.policy FROM howdah.job AS j
                 WHERE j.queue = p_queue AND j.priority = p_priority
                   AND j.ready_xid IS NOT NULL AND j.line = l.line
                 ORDER BY j.ready_xid, j.id
                 LIMIT 1) AS h
-            -- Whatever became claimable first: the one that was sent first is next.
+            -- Whatever became claimable first: the one that was sent first is next, and the others
+            -- wait while it waits for its retry. Of stately jobs no two could wait for one.
             LEFT JOIN LATERAL (
                 SELECT j.id, j.ready_xid IS NOT NULL AND j.priority = p_priority AS is_next
                 FROM howdah.job AS j
                 -- The first of these here, not where it is joined: other lines are not looked at.
-                WHERE h.policy = 'key_strict_fifo'
-                  AND j.queue = p_queue AND j.line = l.line AND j.policy = 'key_strict_fifo'
+                WHERE h.policy IN ('key_strict_fifo', 'stately')
+                  AND j.queue = p_queue AND j.line = l.line
+                  AND j.policy IN ('key_strict_fifo', 'stately')
                 ORDER BY j.id
                 LIMIT 1) AS f ON true),
         quota AS MATERIALIZED (
@@ -262,8 +327,13 @@ BEGIN
                    CASE WHEN NOT h.may THEN 0
                         WHEN f.free <= 0 THEN 0
                         WHEN h.alone THEN 1
-                        -- Without a pool nothing but the share counts: least passes over null.
-                        ELSE least(ceil(p_limit::float8 / cardinality(v_lines)), f.free) END AS n
+                        WHEN f.free IS NULL THEN v_share
+                        -- No more than there are: what is asked for is taken for gone by the others.
+                        ELSE (SELECT count(*) FROM (
+                                  SELECT FROM howdah.job AS j
+                                  WHERE j.queue = p_queue AND j.priority = p_priority
+                                    AND j.ready_xid IS NOT NULL AND j.line = h.line
+                                  LIMIT least(v_share, f.free)) AS c) END AS n
             FROM head AS h
             LEFT JOIN (
                 SELECT d.place, min(p.free) AS free
