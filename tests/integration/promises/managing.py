@@ -8,6 +8,7 @@ import pytest
 
 from howdah._db import bulk
 from howdah._db import job as jobs
+from howdah._db.explain import explain
 from howdah._model.outcome import Verdict
 from howdah._model.states import JobState
 from howdah.errors import IllegalTransitionError
@@ -120,6 +121,21 @@ def a_job_that_has_moved_on_does_not_spoil_a_batch_of_resumes(stage: Stage) -> N
     _moved_on_does_not_spoil(stage, bulk.RESUME, JobState.WAITING)
 
 
+def an_explanation_is_one_picture(stage: Stage) -> None:
+    first, second = stage.desk.send(), stage.desk.send()
+    asker = stage.open()
+
+    with stage.meanwhile() as other:
+        other.sql("LOCK TABLE howdah.worker IN ACCESS EXCLUSIVE MODE")
+        other.run(jobs.delete(first))
+        asking = asker.start(explain(second))
+        wait_until_blocked(stage.desk, asker, asking)
+
+    explanation = asking.result()
+    assert explanation is not None
+    assert ["1 job is ahead of it"] == [r.text for r in explanation.reasons if r.kind == "turn"]
+
+
 def _moved_on_does_not_spoil(stage: Stage, verb: bulk.Verb, state: JobState) -> None:
     """One of two jobs leaves the state before its lock is had."""
     first, second = stage.desk.send(), stage.desk.send()
@@ -150,6 +166,12 @@ def _put_off(stage: Stage, job_id: UUID, *, by: object) -> None:
 DELETE = "functions/16_delete"
 
 GUARDS = [
+    Guard(
+        "functions/19_explain",
+        "LANGUAGE plpgsql STABLE",
+        "LANGUAGE plpgsql VOLATILE",
+        an_explanation_is_one_picture,
+    ),
     Guard(
         DELETE,
         "AND j.state <> 'active'",

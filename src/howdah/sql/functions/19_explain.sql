@@ -1,8 +1,9 @@
 -- explain: why a job does not run, or that it does
 --
 -- Each row is a reason: its kind, and the facts. Moments are seconds since 1970, spans are seconds.
--- Everything is read in the snapshot of the statement that calls this, so it is one picture: a job
--- is never said to wait for a slot that nobody holds. No row means that there is no such job.
+-- STABLE is a promise here: everything is read in the snapshot of the statement that calls this, so
+-- it is one picture, and a job is never said to wait for a slot that nobody holds. No row means that
+-- there is no such job.
 
 -- Who holds slots of a limit, or of one of its keys: the first ten.
 CREATE OR REPLACE FUNCTION howdah.holders_of(p_name text, p_key text) RETURNS jsonb
