@@ -221,3 +221,35 @@ async def test_an_exclusive_job_is_not_brought_back_beside_another(app: Howdah, 
 
     with pytest.raises(KeyTakenError):
         await job.retry()
+
+
+@pytest.mark.parametrize("policy", ["singleton", "stately", "key_strict_fifo"])
+async def test_one_of_a_key_runs_at_a_time(app: Howdah, desk: Desk, policy: str) -> None:
+    queue = Queue(app, policy)
+    await app.queues.list()
+    jobs = [await queue.send(key) for key in ("a", "b")]
+    first = desk.claim(limit=10)
+    await queue.send("a")
+
+    meanwhile = desk.claim(limit=10)
+    desk.finish(*first)
+
+    assert {str(job.id) for job in jobs} == {claim.id for claim in first}
+    assert ([], 1) == (meanwhile, len(desk.claim(limit=10)))
+
+
+async def test_a_retry_holds_back_those_behind_it_in_strict_order(app: Howdah, desk: Desk) -> None:
+    queue = Queue(app, "key_strict_fifo")
+    await app.queues.list()
+    await queue.send("k")
+    second = await queue.send("k")
+    desk.put_back(*desk.claim(), delay=60)
+    waiting = desk.claim(limit=10)
+    desk.sql(
+        "UPDATE howdah.job SET start_after = NULL, ready_xid = pg_current_xact_id()"
+        " WHERE state = 'retry'"
+    )
+
+    desk.finish(*desk.claim(limit=10))
+
+    assert ([], [str(second.id)]) == (waiting, [claim.id for claim in desk.claim(limit=10)])

@@ -110,6 +110,7 @@ def test_a_role_that_has_just_what_a_send_needs_can_send(
         "wake(text, smallint)",
         "channel()",
         "idle_lock(text)",
+        "line_of(text, text, text, text[])",
         "with_defaults(jsonb, jsonb, jsonb)",
         "in_the_way(text, text, text)",
         "must_ask(text, text, jsonb)",
