@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from howdah._worker.batch_job import BatchJob, Outcome
     from howdah._worker.context import Context
     from howdah._worker.settings import WorkerSettings
+    from howdah.by_hand import Claim, SyncClaim
     from howdah.client import Howdah
     from howdah.errors import HowdahError
     from howdah.flow import Flow
@@ -43,6 +44,7 @@ else:
         "Batch": "howdah._model.batch",
         "BatchJob": "howdah._worker.batch_job",
         "Cancel": "howdah._model.outcome",
+        "Claim": "howdah.by_hand",
         "Context": "howdah._worker.context",
         "DeadLetter": "howdah._model.outcome",
         "Debounce": "howdah._model.window",
@@ -73,6 +75,7 @@ else:
         "Snooze": "howdah._model.outcome",
         "Step": "howdah.plan",
         "Suspend": "howdah._model.outcome",
+        "SyncClaim": "howdah.by_hand",
         "SyncJob": "howdah.sync",
         "Task": "howdah.task",
         "Throttle": "howdah._model.window",
@@ -100,6 +103,7 @@ __all__ = [
     "BulkProgress",
     "BulkReport",
     "Cancel",
+    "Claim",
     "Context",
     "DeadLetter",
     "Debounce",
@@ -130,6 +134,7 @@ __all__ = [
     "Snooze",
     "Step",
     "Suspend",
+    "SyncClaim",
     "SyncJob",
     "Task",
     "Throttle",

@@ -29,6 +29,7 @@ from howdah._model.retry import Retry
 from howdah._model.schedule import Definition
 from howdah._model.signals import Signals
 from howdah._worker.settings import WorkerSettings
+from howdah.by_hand import ClaimsByHand
 from howdah.decorator import DEFAULT_QUEUE, NewTask, TaskDecorator, signature_of
 from howdah.errors import UnknownTaskError, UsageError
 from howdah.flow import Flow
@@ -47,7 +48,7 @@ T = TypeVar("T")
 URL_VARIABLE = "HOWDAH_DATABASE_URL"
 
 
-class Howdah:
+class Howdah(ClaimsByHand):
     """Background jobs on Postgres.
 
     Args:
@@ -91,6 +92,7 @@ class Howdah:
         self._lock = threading.Lock()
         self._cluster: Any = None
         self._pool_size = pool_size
+        self._tasks = Tasks(self.run)
         self._pool = AsyncPool(lambda: self.database_url, schema, size=pool_size)
         self.signals = Signals()
         self.jobs = Jobs(self.run)
@@ -102,7 +104,6 @@ class Howdah:
         self.workers = Workers(self.run)
         self.stats = Stats(self.run)
         self.queues = Queues(self.run, self._declared)
-        self._tasks = Tasks(self.run)
         self.warnings = Warnings(self.run)
 
     @property

@@ -33,6 +33,7 @@ from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.reason import Explanation
 from howdah._model.states import JobState
+from howdah.by_hand import SyncClaimsByHand
 from howdah.flow import SyncFlow
 from howdah.job import found
 from howdah.limits import SyncLimits
@@ -253,7 +254,7 @@ class SyncJobs(SyncUpdating):
             time.sleep(pause)
 
 
-class Sync:
+class Sync(SyncClaimsByHand):
     """The blocking client of an app."""
 
     def __init__(

@@ -17,6 +17,7 @@ from howdah._db import migrate, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
 from tests.integration.promises import (
     burying,
+    by_hand,
     claiming,
     deadlines,
     ending,
@@ -56,6 +57,7 @@ MODULES = (
     windows,
     deadlines,
     queueing,
+    by_hand,
 )
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]

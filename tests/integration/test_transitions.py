@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from howdah._db import by_hand
 from howdah._db import job as jobs
 from howdah._db import worker as workers
+from howdah._db.by_hand import ClaimRecord
 from howdah._db.migrate import migrate
 from howdah._db.query import Query
 from howdah._db.statements import quote_name
@@ -115,19 +117,42 @@ def late(desk: Desk, clock: Clock, job: Subject) -> bool:
     return desk.run(jobs.expire_late(limit=10)) == 1
 
 
+def by_hand_said(verb: Callable[[ClaimRecord], Query[Any]]) -> Act:
+    def act(desk: Desk, clock: Clock, job: Subject) -> bool:
+        record = ClaimRecord(job.id, job.claim.fence, 1, job.queue, "t", 0, "{}", None, ())
+        return desk.run(verb(record)) is not None
+
+    return act
+
+
+def claimed_by_hand(desk: Desk, clock: Clock, job: Subject) -> bool:
+    return desk.run(by_hand.claim(job.queue, limit=1, lease=LEASE)) != []
+
+
 def changed(job_id: UUID) -> Query[str]:
     return jobs.update(job_id, '{"priority": 1, "args": {"n": 1}}')
 
 
 WAYS: dict[str, list[Way]] = {
-    "claim": [Way(claimed)],
+    "claim": [Way(claimed), Way(claimed_by_hand)],
     "complete": [Way(ended(Verdict.COMPLETED)), Way(completed_in_a_transaction)],
-    "fail": [Way(ended(Verdict.FAILED))],
-    "reattempt": [Way(given_back(Verdict.RETRY)), Way(given_back(Verdict.RETRY, delay=5))],
-    "snooze": [Way(given_back(Verdict.SNOOZED, delay=5))],
+    "fail": [
+        Way(ended(Verdict.FAILED)),
+        Way(by_hand_said(lambda claim: by_hand.fail(claim, '"x"', retry=False))),
+    ],
+    "reattempt": [
+        Way(given_back(Verdict.RETRY)),
+        Way(given_back(Verdict.RETRY, delay=5)),
+        Way(by_hand_said(lambda claim: by_hand.fail(claim, '"x"', retry=True))),
+    ],
+    "snooze": [
+        Way(given_back(Verdict.SNOOZED, delay=5)),
+        Way(by_hand_said(lambda claim: by_hand.snooze(claim, 5))),
+    ],
     "suspend": [Way(given_back(Verdict.SUSPENDED)), Way(given_back(Verdict.SUSPENDED, delay=5))],
     "release": [
         Way(given_back(Verdict.RELEASED)),
+        Way(by_hand_said(by_hand.release)),
         Way(worker_released(running=None)),
         Way(worker_released(running=True)),
         Way(worker_released(running=False, crash_limit=1)),

@@ -342,7 +342,7 @@ GUARDS = [
     ),
     Guard(
         EXPIRE,
-        "v_job.attempt <= v_job.retry_limit AND",
+        "v_delay IS NOT NULL AND",
         "",
         a_job_expires_when_no_attempts_are_left,
     ),

@@ -16,15 +16,7 @@ DECLARE
 BEGIN
     FOR v_job IN
         SELECT j.id, j.fence, j.attempt, j.worker_id, j.expire_in, j.cancel_requested_at,
-               -- A row written by hand may hold anything, and must not stop this pass for all.
-               CASE jsonb_typeof(j.retry -> 'limit') WHEN 'number'
-                    THEN (j.retry ->> 'limit')::float8 ELSE 3 END AS retry_limit,
-               CASE jsonb_typeof(j.retry -> 'delay') WHEN 'number'
-                    THEN (j.retry ->> 'delay')::float8 ELSE 1 END AS retry_delay,
-               CASE jsonb_typeof(j.retry -> 'backoff') WHEN 'boolean'
-                    THEN (j.retry ->> 'backoff')::boolean ELSE true END AS backoff,
-               CASE jsonb_typeof(j.retry -> 'delay_max') WHEN 'number'
-                    THEN (j.retry ->> 'delay_max')::float8 ELSE 3600 END AS delay_max
+               j.retry
         FROM howdah.job AS j
         WHERE j.expire_at < howdah.now() - p_grace AND j.state = 'active'
         ORDER BY j.expire_at
@@ -36,9 +28,8 @@ BEGIN
             'worker_id', v_job.worker_id,
             'message', format('attempt %s ran longer than %s and its worker did not end it',
                               v_job.attempt, v_job.expire_in))::text;
-        IF v_job.attempt <= v_job.retry_limit AND v_job.cancel_requested_at IS NULL THEN
-            v_delay := least(v_job.delay_max, v_job.retry_delay *
-                CASE WHEN v_job.backoff THEN 2.0 ^ least(v_job.attempt - 1, 60) ELSE 1 END);
+        v_delay := howdah.next_delay(v_job.retry, v_job.attempt);
+        IF v_delay IS NOT NULL AND v_job.cancel_requested_at IS NULL THEN
             PERFORM howdah.put_back(ARRAY[v_job.id], ARRAY[v_job.fence], ARRAY['retry'],
                                     ARRAY[v_delay], ARRAY[true], ARRAY[v_error]);
         ELSE

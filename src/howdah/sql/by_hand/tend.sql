@@ -1,0 +1,2 @@
+-- What any worker does for all, once.
+SELECT howdah.tend() IS NULL
