@@ -22,7 +22,7 @@ from howdah._db.statements import DEFAULT_SCHEMA, quote_name
 from howdah._model.batch import takes_value
 from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
-from howdah._model.limits import Drawer
+from howdah._model.limits import Drawer, definitions_of
 from howdah._model.options import SendOptions
 from howdah._model.queue import UNSAID, OnFull, QueueOptions, QueuePolicy, check_queue_name
 from howdah._model.retry import Retry
@@ -129,15 +129,7 @@ class Howdah(ClaimsByHand):
         Raises:
             UsageError: Two tasks say different things of one limit.
         """
-        found: dict[str, dict[str, Any]] = {}
-        for task in self._tasks.values():
-            for name, settings in task.drawer.definitions.items():
-                if found.setdefault(name, settings) != settings:
-                    raise UsageError(
-                        f"cannot limit {name!r} by {settings} for task {task.name!r}: another task"
-                        f" has {found[name]}; give both the same, or one of them another `name=`"
-                    )
-        return found
+        return definitions_of(task.drawer for task in self._tasks.values())
 
     @property
     def queue_definitions(self) -> Mapping[str, Mapping[str, Any]]:
@@ -188,6 +180,7 @@ class Howdah(ClaimsByHand):
         max_waiting: int | None = None,
         on_full: OnFull | None = None,
         full_timeout: timedelta | float | None = None,
+        ageing: timedelta | float | None = None,
     ) -> str:
         """Declare a queue. What an operator says with `app.queues.put` wins over this.
 
@@ -203,6 +196,8 @@ class Howdah(ClaimsByHand):
             on_full: What a send does then: "reject" raises, "drop_oldest" cancels the oldest
                 waiting job, "block" waits for room.
             full_timeout: How long "block" waits before it raises; 60 seconds.
+            ageing: To have waited so long counts as much as one more of priority, so that jobs of
+                low priority run some day. Without it the highest always go first.
 
         Returns:
             The name, for `@app.task(queue=...)`.
@@ -218,6 +213,7 @@ class Howdah(ClaimsByHand):
             max_waiting,
             on_full,
             full_timeout,
+            ageing,
         )
         return name
 

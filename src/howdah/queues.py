@@ -45,6 +45,7 @@ class Queues:
         max_waiting: int | None = None,
         on_full: OnFull | None = None,
         full_timeout: timedelta | float | None = None,
+        ageing: timedelta | float | None = None,
     ) -> QueueRecord:
         """Say of a queue what wins over its code, and make it if there is none.
 
@@ -59,7 +60,9 @@ class Queues:
             UsageError: A value is out of range.
         """
         jobs = SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention)
-        options = QueueOptions(jobs, policy, dead_letter, max_waiting, on_full, full_timeout)
+        options = QueueOptions(
+            jobs, policy, dead_letter, max_waiting, on_full, full_timeout, ageing
+        )
         return await walk_async(queueing.put(name, options), self._run)
 
     async def list(self) -> list[QueueRecord]:
@@ -157,10 +160,13 @@ class SyncQueues:
         max_waiting: int | None = None,
         on_full: OnFull | None = None,
         full_timeout: timedelta | float | None = None,
+        ageing: timedelta | float | None = None,
     ) -> QueueRecord:
         """Say of a queue what wins over its code. As `Queues.put`."""
         jobs = SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention)
-        options = QueueOptions(jobs, policy, dead_letter, max_waiting, on_full, full_timeout)
+        options = QueueOptions(
+            jobs, policy, dead_letter, max_waiting, on_full, full_timeout, ageing
+        )
         return walk(queueing.put(name, options), self._run)
 
     def list(self) -> list[QueueRecord]:

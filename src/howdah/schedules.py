@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +47,14 @@ class Draft:
     timing: Timing
     policy: Policy
 
+    def _draws(self) -> dict[str, Any]:
+        """What its jobs draw from: the same for each, since their arguments are."""
+        draws = self.sender.task.draws((), json.loads(self.args))
+        said: dict[str, Any] = {} if draws.limits is None else {"limits": list(draws.limits)}
+        if draws.group is not None and self.sender.merged.group is None:
+            said["group"] = draws.group
+        return said
+
     def definition(self) -> Definition:
         """The schedule, ready to be stored.
 
@@ -73,7 +82,7 @@ class Draft:
             task.name,
             task.queue,
             self.args,
-            self.sender.said,
+            {**self.sender.said, **self._draws()},
             self.timing,
             self.policy,
         )

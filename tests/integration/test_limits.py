@@ -350,3 +350,26 @@ async def test_limits_are_read_and_changed(app: Howdah, desk: Desk) -> None:
     await app.limits.delete("api")
     with pytest.raises(UnknownLimitError):
         app.sync.limits.delete("api")
+
+
+async def test_the_jobs_of_a_schedule_draw_from_the_limits_of_their_task(app: Howdah) -> None:
+    @app.task(limits=Limit("api", total=1, per_key=1, key="tenant"), group_by="tenant")
+    async def crawl(tenant: str) -> None: ...
+
+    await app.schedules.put("hourly", crawl, cron="0 * * * *", args={"tenant": "ann"})
+    job = await app.schedules.run_now("hourly")
+
+    record = await job.get()
+    assert (("api:ann",), "ann|api:ann") == (record.limits, record.line)
+
+
+async def test_waiting_counts_where_the_queue_says_so(
+    app: Howdah, desk: Desk, clock: Clock
+) -> None:
+    await app.queues.put("q", ageing=10)
+    low = str(desk.send(priority=0))
+    clock.advance(60)
+    desk.send(priority=5)
+    high = str(desk.send(priority=7))
+
+    assert [high, low] == [desk.claim(limit=1)[0].id for _ in range(2)]

@@ -253,6 +253,23 @@ class Drawer:
         return text
 
 
+def definitions_of(drawers: Iterable[Drawer]) -> dict[str, dict[str, Any]]:
+    """What the tasks of an app say of their limits, by name.
+
+    Raises:
+        UsageError: Two tasks say different things of one limit.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for drawer in drawers:
+        for name, settings in drawer.definitions.items():
+            if found.setdefault(name, settings) != settings:
+                raise UsageError(
+                    f"cannot limit {name!r} by {settings} for task {drawer.task!r}: another task"
+                    f" has {found[name]}; give both the same, or one of them another `name=`"
+                )
+    return found
+
+
 _Reader = Callable[[Mapping[str, Any]], object]
 
 

@@ -31,6 +31,7 @@ class QueueOptions:
         max_waiting: So many jobs may wait to be run.
         on_full: What a send does that finds it full.
         full_timeout: How long a send waits for room with `on_full="block"`.
+        ageing: To have waited so long counts as much as one more of priority.
 
     Raises:
         UsageError: A value is none of these, or out of range.
@@ -42,6 +43,7 @@ class QueueOptions:
     max_waiting: int | None = None
     on_full: OnFull | None = None
     full_timeout: timedelta | float | None = None
+    ageing: timedelta | float | None = None
 
     def __post_init__(self) -> None:
         if self.policy is not None:
@@ -58,6 +60,8 @@ class QueueOptions:
             )
         if self.full_timeout is not None:
             seconds_of(self.full_timeout, what="full_timeout")
+        if self.ageing is not None:
+            seconds_of(self.ageing, what="ageing", zero=False)
 
     def to_mapping(self) -> dict[str, Any]:
         """The options as they are stored; durations are seconds."""
@@ -67,6 +71,8 @@ class QueueOptions:
                 said[name] = value
         if self.full_timeout is not None:
             said["full_timeout"] = seconds_of(self.full_timeout, what="full_timeout")
+        if self.ageing is not None:
+            said["ageing"] = seconds_of(self.ageing, what="ageing", zero=False)
         return said
 
     def shape(self) -> Mapping[str, Any]:

@@ -32,39 +32,45 @@ class Workload(StrEnum):
     CLAIMS = "claims"
 
 
+Chosen = Annotated[
+    Workload,
+    typer.Argument(help="; ".join(f"{name}: {it.measures}" for name, it in WORKLOADS.items())),
+]
+Jobs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Jobs, other than the default.")]
+Processes = Annotated[
+    int, typer.Option("--processes", "-p", metavar="P", min=1, help="Processes of the worker.")
+]
+Rounds = Annotated[int | None, typer.Option(metavar="N", min=1, help="Laps of either side.")]
+Limited = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs at once.")
+]
+Rated = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs in a second.")
+]
+Keyed = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="drain, bloat: jobs of N groups.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The database. Else HOWDAH_DATABASE_URL, or a private one in ./.howdah.",
+        show_default=False,
+    ),
+]
+
+
 def bench(
-    workload: Annotated[
-        Workload,
-        typer.Argument(help="; ".join(f"{name}: {it.measures}" for name, it in WORKLOADS.items())),
-    ],
-    n: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Jobs, other than the default.")
-    ] = None,
-    processes: Annotated[
-        int, typer.Option("--processes", "-p", metavar="P", min=1, help="Processes of the worker.")
-    ] = 1,
-    rounds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Laps of either side.")
-    ] = None,
+    workload: Chosen,
+    n: Jobs = None,
+    processes: Processes = 1,
+    rounds: Rounds = None,
     cycles: Annotated[int, typer.Option(metavar="N", min=1, help="Cycles of bloat.")] = 8,
     no_notify: Annotated[bool, typer.Option("--no-notify", help="The worker only polls.")] = False,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs at once.")
-    ] = None,
-    rate: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: N jobs in a second.")
-    ] = None,
-    keys: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="drain, bloat: jobs of N groups.")
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="The database. Else HOWDAH_DATABASE_URL, or a private one in ./.howdah.",
-            show_default=False,
-        ),
-    ] = None,
+    limit: Limited = None,
+    rate: Rated = None,
+    keys: Keyed = None,
+    url: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure Howdah, and the bare driver doing the same beside it.

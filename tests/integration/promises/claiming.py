@@ -289,8 +289,8 @@ GUARDS = [
     ),
     Guard(
         CLAIM,
-        "ORDER BY q.place, l.priority DESC",
-        "ORDER BY q.place, l.priority",
+        "coalesce(h.pos_xid, '0'::xid8)) ELSE 0 END DESC",
+        "coalesce(h.pos_xid, '0'::xid8)) ELSE 0 END",
         higher_priorities_come_first,
     ),
     Guard(

@@ -30,6 +30,12 @@ By = Annotated[str | None, typer.Option("--by", help="Who wants it, for whoever 
 Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
 
 
+Ageing = Annotated[
+    float | None,
+    typer.Option("--ageing", metavar="SECONDS", help="A wait that counts as one of priority."),
+]
+
+
 def put(
     name: Name,
     policy: Annotated[
@@ -59,6 +65,7 @@ def put(
     full_timeout: Annotated[
         float | None, typer.Option("--full-timeout", metavar="SECONDS", help="How long to block.")
     ] = None,
+    ageing: Ageing = None,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
@@ -74,6 +81,7 @@ def put(
         dead_letter=dead_letter,
         max_waiting=max_waiting,
         full_timeout=full_timeout,
+        ageing=ageing,
         **chosen,
     )
     with opened(find_target(url=url, schema=schema, app=app)) as database:

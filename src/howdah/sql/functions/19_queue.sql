@@ -212,7 +212,7 @@ CREATE OR REPLACE FUNCTION howdah.check_queue(p_name text, p_override jsonb) RET
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    v_shape text[] := '{policy,dead_letter,max_waiting,on_full,full_timeout}';
+    v_shape text[] := '{policy,dead_letter,max_waiting,on_full,full_timeout,ageing}';
     v_jobs  text[] := '{priority,retry,expire_in,retention}';
     v_wrong text;
 BEGIN
@@ -242,6 +242,8 @@ BEGIN
             THEN e.value::numeric BETWEEN 1 AND 100000 AND e.value::numeric % 1 = 0 ELSE false END
         WHEN 'full_timeout' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
             THEN e.value::numeric BETWEEN 0 AND 3153600000 ELSE false END
+        WHEN 'ageing' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
+            THEN e.value::numeric > 0 AND e.value::numeric <= 3153600000 ELSE false END
         WHEN 'priority' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
             THEN e.value::numeric BETWEEN -32768 AND 32767 AND e.value::numeric % 1 = 0
             ELSE false END
