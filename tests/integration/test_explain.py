@@ -257,9 +257,13 @@ def test_a_policy_names_the_job_that_is_in_the_way(desk: Desk, policy: str) -> N
     )
 
 
-def test_strict_order_by_key_waits_for_the_one_that_was_sent_first(desk: Desk) -> None:
+@pytest.mark.parametrize("policy", ["key_strict_fifo", "stately"])
+def test_a_policy_with_an_order_waits_for_the_one_that_was_sent_first(
+    desk: Desk, policy: str
+) -> None:
     first, second = sorted([desk.send(), desk.send()])
-    desk.sql("UPDATE howdah.job SET policy = 'key_strict_fifo', line = 'k'")
+    desk.sql("UPDATE howdah.job SET state = 'retry' WHERE id = %s", first)
+    desk.sql("UPDATE howdah.job SET policy = %s, line = 'k'", policy)
 
     assert first == facts(desk, second, "policy")["job"]
     assert "policy" not in why(desk, first)

@@ -167,8 +167,9 @@ def _rate_full(facts: Mapping[str, Any]) -> str:
 
 def _policy(facts: Mapping[str, Any]) -> str:
     of = f" of key {facts['line']!r}" if facts["line"] else ""
+    task = f"{facts['task']}, " if facts["task"] is not None else ""
     return (
-        f"blocked by job {facts['job']} ({facts['task']}, {facts['state']}): its queue's policy"
+        f"blocked by job {facts['job']} ({task}{facts['state']}): its queue's policy"
         f" {facts['policy']} lets one{of} go at a time"
     )
 

@@ -68,16 +68,16 @@ AS $$
 $$;
 
 -- Whom a job with a policy waits for: who failed in its line and blocks it, who runs there, or must
--- run before it.
+-- run before it. As claim_line sees it.
 CREATE OR REPLACE FUNCTION howdah.explain_policy(p_job howdah.job)
 RETURNS TABLE (kind text, facts jsonb)
 LANGUAGE sql STABLE
 AS $$
     SELECT 'policy', jsonb_build_object(
         'policy', (p_job).policy, 'line', (p_job).line, 'job', o.id, 'task', o.task, 'state', o.state)
-    FROM (SELECT v.id, v.task, v.state
+    FROM (SELECT b.job_id AS id, v.task, coalesce(v.state, 'failed') AS state
           FROM howdah.blocked_key AS b
-          JOIN howdah.jobs AS v ON v.id = b.job_id
+          LEFT JOIN howdah.jobs AS v ON v.id = b.job_id
           WHERE (p_job).policy = 'key_strict_fifo' AND b.job_id <> (p_job).id
             AND b.queue = (p_job).queue AND b.line = (p_job).line
           LIMIT 1) AS o
@@ -87,13 +87,10 @@ AS $$
     FROM (SELECT j.id, j.task, j.state
           FROM howdah.job AS j
           WHERE j.queue = (p_job).queue AND j.line = (p_job).line AND j.id <> (p_job).id
-            AND CASE (p_job).policy
-                WHEN 'key_strict_fifo' THEN j.policy = 'key_strict_fifo' AND j.id < (p_job).id
-                                         OR j.state = 'active'
-                WHEN 'stately' THEN j.state = 'active'
-                                 OR j.state = 'retry' AND (p_job).state = 'created'
-                WHEN 'singleton' THEN j.state = 'active'
-                ELSE false END
+            AND (p_job).policy IN ('singleton', 'stately', 'key_strict_fifo')
+            AND (j.state = 'active' AND j.policy IN ('singleton', 'stately', 'key_strict_fifo')
+                 OR j.id < (p_job).id AND (p_job).policy <> 'singleton'
+                    AND j.policy IN ('stately', 'key_strict_fifo'))
           ORDER BY (j.state = 'active') DESC, j.id
           LIMIT 1) AS o
 $$;
