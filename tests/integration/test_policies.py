@@ -253,3 +253,27 @@ async def test_a_retry_holds_back_those_behind_it_in_strict_order(app: Howdah, d
     desk.finish(*desk.claim(limit=10))
 
     assert ([], [str(second.id)]) == (waiting, [claim.id for claim in desk.claim(limit=10)])
+
+
+@pytest.mark.parametrize("way", ["retry", "delete", "unblock"])
+async def test_a_failed_job_holds_back_its_key_until_it_is_dealt_with(
+    app: Howdah, desk: Desk, way: str
+) -> None:
+    queue = Queue(app, "key_strict_fifo")
+    await app.queues.list()
+    first, second, other = [await queue.send(key) for key in ("k", "k", "other")]
+    desk.finish(
+        *[one for one in desk.claim(limit=10) if one.id == str(first.id)], verdict=Verdict.FAILED
+    )
+    blocked = desk.claim(limit=10)
+
+    if way == "retry":
+        await first.retry()
+    elif way == "delete":
+        await app.jobs.delete(first.id)
+    else:
+        await app.queues.unblock("q", "k")
+
+    expected = first if way == "retry" else second
+    assert ([], [str(expected.id)]) == (blocked, [one.id for one in desk.claim(limit=10)])
+    assert "active" == desk.state(other.id)
