@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 
 import psycopg
 
-from howdah._db import faults
+from howdah._db import faults, roles
 from howdah._db.statements import (
     DEFAULT_SCHEMA,
     quote_literal,
@@ -89,6 +89,8 @@ def migrate(
 ) -> list[str]:
     """Apply the migrations that are missing, all or none.
 
+    Roles that `howdah migrate --roles` has made are granted what the new version needs.
+
     Args:
         url: Where the database is.
         schema: The schema to create or bring up to date.
@@ -120,6 +122,7 @@ def migrate(
                     progress(migration.name)
             if applied:
                 connection.execute(script(schema=schema, after=found).encode())
+                roles.grant_again(connection, schema)
         check_found(max(found, applied[-1].number if applied else 0), schema)
         return [migration.name for migration in applied]
 

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from howdah._db import migrate as migrations
+from howdah._db import roles as grants
 from howdah.cli.options import AppArgument, AsJson, Schema, Url
 from howdah.cli.output import print_json, say
-from howdah.cli.target import find_target, schema_said
+from howdah.cli.target import Target, find_target, schema_said
+from howdah.errors import PrivilegeError
 
 
 def migrate(
@@ -23,6 +25,14 @@ def migrate(
     after: Annotated[
         int, typer.Option(min=0, help="With --sql: what comes after this migration.")
     ] = 0,
+    roles: Annotated[
+        bool,
+        typer.Option("--roles", help="Also make roles that send, work, look and operate."),
+    ] = False,
+    prefix: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --roles: what their names begin with."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create Howdah's tables, or bring them up to date.
@@ -31,7 +41,10 @@ def migrate(
     the others find it done.
     """
     if sql:
-        sys.stdout.write(migrations.script(schema=schema_said(schema, app), after=after) + "\n")
+        named = schema_said(schema, app)
+        sys.stdout.write(migrations.script(schema=named, after=after) + "\n")
+        if roles:
+            sys.stdout.write(grants.script(schema=named, prefix=prefix or named) + "\n")
         return
     target = find_target(url=url, schema=schema, app=app)
 
@@ -40,9 +53,25 @@ def migrate(
             say(f"migrating schema {target.schema!r}: {name}")
 
     applied = migrations.migrate(target.url, schema=target.schema, progress=tell)
+    made = _make_roles(target, prefix, as_json=as_json) if roles else ()
     if as_json:
-        print_json({"schema": target.schema, "applied": applied, "at": migrations.needed()})
+        said = {"schema": target.schema, "applied": applied, "at": migrations.needed()}
+        print_json({**said, "roles": made} if roles else said)
     elif applied:
         say(f"schema {target.schema!r} is now at migration {migrations.needed()}")
     else:
         say(f"schema {target.schema!r} is up to date, at migration {migrations.needed()}")
+
+
+def _make_roles(target: Target, prefix: str | None, *, as_json: bool) -> tuple[str, ...]:
+    """Make and grant the roles; print what somebody else has to run where ours may not."""
+    try:
+        made = grants.make(target.url, schema=target.schema, prefix=prefix)
+    except PrivilegeError:
+        if not as_json:
+            script = grants.script(schema=target.schema, prefix=prefix or target.schema)
+            sys.stdout.write(script + "\n")
+        raise
+    if not as_json:
+        say(f"granted {', '.join(made)} what each needs")
+    return made

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from howdah._db.roles import grants
 from howdah._db.statements import quote_name
 from tests.acceptance.cli.program import Program
 from tests.conftest import Clock
@@ -98,29 +99,11 @@ def test_what_a_role_lacks_is_listed(program: Program, poor: Callable[[str], Non
 def test_a_role_that_has_just_what_a_send_needs_can_send(
     program: Program, poor: Callable[[str], None]
 ) -> None:
-    poor("SELECT, INSERT, DELETE ON howdah.job")
-    poor("SELECT, INSERT ON howdah.lane")
-    poor("SELECT ON howdah.archive, howdah.queue, howdah.pause")
-    for function in (
-        "send(text, text, jsonb, jsonb)",
-        "send_receipt(text, text, jsonb, jsonb)",
-        "check_options(jsonb)",
-        "now()",
-        "uuid7()",
-        "wake(text, smallint)",
-        "channel()",
-        "idle_lock(text)",
-        "line_of(text, text, text, text[])",
-        "with_defaults(jsonb, jsonb, jsonb)",
-        "in_the_way(text, text, text)",
-        "must_ask(text, text, jsonb)",
-        "keep_room(text, uuid, jsonb)",
-        "ready_jobs(text, bigint)",
-        "refuse_unknown_queue(text)",
-        "queue_names()",
-        "nearest(text, text[])",
-    ):
-        poor(f"EXECUTE ON FUNCTION howdah.{function}")
+    for (kind, name, privilege), roles in grants().items():
+        if "producer" in roles and kind == "function":
+            poor(f"{privilege} ON FUNCTION howdah.{name}")
+    poor("SELECT ON howdah.jobs")
+    poor("INSERT (id), SELECT (line) ON howdah.job")
 
     sent = program.run("jobs", "send", "welcome", "email=a@x.org", "--priority", "1")
     found = findings(program)
@@ -129,15 +112,13 @@ def test_a_role_that_has_just_what_a_send_needs_can_send(
     assert ("ok", "fail") == (found["may send"]["status"], found["may work"]["status"])
 
 
-def test_a_role_that_owns_nothing_cannot_keep_house(
+def test_a_role_that_owns_nothing_may_work(
     program: Program, poor: Callable[[str], None], schema: str
 ) -> None:
     poor(f"ALL ON ALL TABLES IN SCHEMA {quote_name(schema)}")
     poor(f"EXECUTE ON ALL FUNCTIONS IN SCHEMA {quote_name(schema)}")
 
-    found = findings(program)
-
-    assert ("ok", "warn") == (found["may work"]["status"], found["may keep house"]["status"])
+    assert "ok" == findings(program)["may work"]["status"]
 
 
 def test_a_queue_that_nobody_serves_fails(program: Program, sql: Sql, clock: Clock) -> None:

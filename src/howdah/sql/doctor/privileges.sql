@@ -6,7 +6,8 @@ WHERE n.nspname = :schema::text
 UNION ALL
 SELECT 'table', c.relname::text, p.name,
        CASE p.name WHEN 'OWNER' THEN pg_has_role(c.relowner, 'USAGE')
-                   ELSE has_table_privilege(c.oid, p.name) END
+                   WHEN 'DELETE' THEN has_table_privilege(c.oid, p.name)
+                   ELSE has_any_column_privilege(c.oid, p.name) END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('OWNER')) AS p (name)
