@@ -23,6 +23,7 @@ from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._db.query import Query, Row
 from howdah._model.outcome import Outcome, Verdict
+from howdah._worker import failure
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.finisher import Finisher
 from howdah._worker.intake import Intake
@@ -240,13 +241,21 @@ class Claimer:
         offer = self._intake.offer
         for row in rows:
             if row[0] is not None:
-                offer(ClaimedJob(row, now))
                 found += 1
+                if row[12] is not None and float(row[12]) <= 0:
+                    self._expire(ClaimedJob(row, now))
+                else:
+                    offer(ClaimedJob(row, now))
             elif row[5] == LINE:
                 self._look_back_at(row)
             else:
                 self._hints[row[4], row[6]] = row[12]
         return found
+
+    def _expire(self, job: ClaimedJob) -> None:
+        """End a job that was claimed after its deadline, before housekeeping came by."""
+        entry = failure.plain_entry("DeadlinePassed", "it had not begun by its deadline", job)
+        self._finisher.ledger.settle(Outcome(job.id, job.fence, Verdict.EXPIRED, error=entry))
 
     def _look_back_at(self, row: Row) -> None:
         """Remember which line was served last, and whether others were held up."""

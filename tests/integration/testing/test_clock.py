@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from howdah import Howdah, JobState, Retry, Snooze, Suspend
+from howdah._db import testing as queries
 from howdah.errors import UsageError
 from howdah.testing import Clock, Testbed
 
@@ -158,3 +159,21 @@ async def test_time_passes_deadlines_before_it_makes_jobs_claimable(
     await howdah.advance(200)
 
     assert JobState.EXPIRED == await job.state()
+
+
+async def test_a_job_that_is_claimed_after_its_deadline_is_not_begun(
+    howdah: Testbed, howdah_app: Howdah
+):
+    began: list[int] = []
+
+    @howdah_app.task
+    async def greet() -> None:
+        began.append(1)
+
+    job = await greet.using(deadline=60).send()
+    # Without what housekeeping does meanwhile.
+    await howdah_app.run(queries.move(61))
+    await howdah.drain()
+
+    assert [] == began
+    assert JobState.EXPIRED is await job.state()

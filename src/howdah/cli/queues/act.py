@@ -30,6 +30,9 @@ By = Annotated[str | None, typer.Option("--by", help="Who wants it, for whoever 
 Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
 
 
+FullTimeout = Annotated[
+    float | None, typer.Option("--full-timeout", metavar="SECONDS", help="How long to block.")
+]
 Ageing = Annotated[
     float | None,
     typer.Option("--ageing", metavar="SECONDS", help="A wait that counts as one of priority."),
@@ -62,9 +65,7 @@ def put(
     on_full: Annotated[
         str | None, typer.Option("--on-full", help="reject, drop_oldest or block.")
     ] = None,
-    full_timeout: Annotated[
-        float | None, typer.Option("--full-timeout", metavar="SECONDS", help="How long to block.")
-    ] = None,
+    full_timeout: FullTimeout = None,
     ageing: Ageing = None,
     url: Url = None,
     schema: Schema = None,

@@ -191,7 +191,7 @@ BEGIN
         WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
         RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
                   j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
-                  j.retry::text, NULL::text)
+                  j.retry::text, extract(epoch FROM j.deadline - howdah.now())::text)
     SELECT NULL::text, NULL::bigint, 0, NULL::smallint, p_queue, 'line', p_priority, NULL::text,
            NULL::text, NULL::text, NULL::float8, NULL::text,
            -- Those that had to stay behind for want of room are first next time.
@@ -435,7 +435,7 @@ BEGIN
         UNION ALL
         SELECT c.id::text, c.fence, c.attempt, c.crash_count, c.queue, c.task, c.priority,
                c.args::text, c.key, c.tags::text, extract(epoch FROM c.expire_in)::float8,
-               c.retry::text, NULL::text
+               c.retry::text, extract(epoch FROM c.deadline - howdah.now())::text
         FROM claimed AS c;
         GET DIAGNOSTICS v_rows = ROW_COUNT;
         v_after := v_lines[cardinality(v_lines)];
