@@ -153,6 +153,8 @@ def test_a_viewer_sees_everything_and_changes_nothing(
         ("jobs", "list"),
         ("jobs", "show", job),
         ("queues",),
+        ("queues", "stats"),
+        ("jobs", "explain", job),
         ("stats",),
         ("warnings",),
         ("workers",),

@@ -10,6 +10,7 @@ from howdah.cli.queues.look import list_queues
 COMMANDS = (
     Entry("list", "howdah.cli.queues.look:list_all", "What stands in each queue."),
     Entry("show", "howdah.cli.queues.look:show", "All about one queue."),
+    Entry("stats", "howdah.cli.stats:stats", "What they were like."),
     Entry("put", "howdah.cli.queues.act:put", "Say what wins over its code."),
     Entry("pause", "howdah.cli.queues.act:pause", "Let nobody claim from it."),
     Entry("resume", "howdah.cli.queues.act:resume", "End a pause."),
