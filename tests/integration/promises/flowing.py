@@ -202,7 +202,7 @@ GUARDS = [
     ),
     Guard(
         FLOW,
-        "    WHERE p.place >= c.place\n",
+        "    WHERE (v_places ->> (a.parent ->> 'id')::uuid::text)::bigint >= e.place\n",
         "    WHERE false\n",
         jobs_that_would_wait_for_each_other_are_refused,
     ),

@@ -61,8 +61,9 @@ CREATE OR REPLACE FUNCTION howdah.check_flow(p_jobs jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    v_child uuid;
-    v_other text;
+    v_child  uuid;
+    v_other  text;
+    v_places jsonb;
 BEGIN
     IF jsonb_typeof(p_jobs) IS DISTINCT FROM 'array'
        OR EXISTS (SELECT FROM jsonb_array_elements(p_jobs) AS e (job)
@@ -71,14 +72,14 @@ BEGIN
         RAISE EXCEPTION 'cannot send a flow: it must be an array of objects, each with an id, and after as an array'
             USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
-    WITH listed AS MATERIALIZED (
-        SELECT (e.job ->> 'id')::uuid AS id, e.place, e.job -> 'after' AS after
-        FROM jsonb_array_elements(p_jobs) WITH ORDINALITY AS e (job, place))
-    SELECT c.id, a.parent ->> 'id' INTO v_child, v_other
-    FROM listed AS c
-    CROSS JOIN LATERAL jsonb_array_elements(coalesce(c.after, '[]')) AS a (parent)
-    JOIN listed AS p ON p.id = (a.parent ->> 'id')::uuid
-    WHERE p.place >= c.place
+    -- Looked up in an object: a join would be a loop in a loop, since nobody knows how many there
+    -- are when it is planned.
+    SELECT jsonb_object_agg((e.job ->> 'id')::uuid, e.place) INTO v_places
+    FROM jsonb_array_elements(p_jobs) WITH ORDINALITY AS e (job, place);
+    SELECT (e.job ->> 'id')::uuid, a.parent ->> 'id' INTO v_child, v_other
+    FROM jsonb_array_elements(p_jobs) WITH ORDINALITY AS e (job, place)
+    CROSS JOIN LATERAL jsonb_array_elements(coalesce(e.job -> 'after', '[]')) AS a (parent)
+    WHERE (v_places ->> (a.parent ->> 'id')::uuid::text)::bigint >= e.place
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'cannot send a flow: job % waits for %, which must come before it', v_child, v_other
