@@ -6,13 +6,15 @@ import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from howdah._db import flow as flows
 from howdah._db import job as jobs
+from howdah._db.query import Query
 from howdah._model.identity import uuid7s
-from howdah._model.outcome import Outcome, Verdict
+from howdah._model.outcome import Verdict
 from howdah.errors import DatabaseError
 from tests.integration.desk import Desk, wait_until_blocked
 from tests.integration.kin import family
@@ -145,23 +147,23 @@ def work(desk: Desk, cast: Cast, seed: int, started: dict[str, list[str]]) -> No
         retried |= {claim.id for claim in back}
         ended = sorted((c for c in claims if c not in back), key=lambda claim: claim.id)
         if back:
-            desk.put_back(*back)
+            tell(desk, jobs.put_back([claim.outcome(Verdict.RETRY) for claim in back]))
         if ended:
             outcomes = [
                 c.outcome(Verdict.FAILED if cast.fate[c.id] == "f" else Verdict.COMPLETED)
                 for c in ended
             ]
-            finish(desk, outcomes)
+            tell(desk, jobs.finish(outcomes))
 
 
-def finish(desk: Desk, outcomes: list[Outcome]) -> None:
-    """End jobs as a worker does, which gives way to whoever holds a job that it needs.
+def tell(desk: Desk, query: Query[Any]) -> None:
+    """Say what became of claims as a worker does, which gives way to whoever holds what it needs.
 
     Somebody who makes a parent of one job holds it and waits for another that is being ended.
     """
     while True:
         try:
-            desk.run(jobs.finish(outcomes))
+            desk.run(query)
         except DatabaseError as error:
             if error.sqlstate != LOCK_NOT_AVAILABLE:
                 raise
