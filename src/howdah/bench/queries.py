@@ -97,6 +97,11 @@ def delays(task: str) -> Query[list[int]]:
     return Query("bench/delays", {"task": task}, _column)
 
 
+def first_tick() -> Query[float | None]:
+    """In how many seconds the first tick of the next hour is due; None where there is none."""
+    return Query("bench/first_tick", {}, _scalar)
+
+
 def clear() -> Query[None]:
     """Empty the live table."""
     return Query("bench/clear", {}, _nothing)

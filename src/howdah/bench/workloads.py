@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from howdah.bench import bloat, bulk, claims, drain, latency, send
+from howdah.bench import bloat, bulk, claims, drain, latency, schedules, send
 from howdah.bench.ground import Ground, database, new_ground
 from howdah.bench.plan import Plan, Progress
 from howdah.bench.report import LOOP, Report
@@ -39,6 +39,9 @@ WORKLOADS = {
     ),
     "bloat": Workload("drain under an old snapshot", bloat.run, bloat.N, bloat.ROUNDS),
     "claims": Workload("claims from a long queue, and memory", claims.run, claims.N, claims.ROUNDS),
+    "schedules": Workload(
+        "from tick to handler, all due in one second", schedules.run, schedules.N, schedules.ROUNDS
+    ),
 }
 
 

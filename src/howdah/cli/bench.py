@@ -30,6 +30,7 @@ class Workload(StrEnum):
     LATENCY = "latency"
     BLOAT = "bloat"
     CLAIMS = "claims"
+    SCHEDULES = "schedules"
 
 
 Chosen = Annotated[
