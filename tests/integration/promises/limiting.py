@@ -189,8 +189,8 @@ GUARDS = [
     ),
     Guard(
         LINE,
-        "WHEN 'total' THEN (SELECT count(*) FROM howdah.slot AS s WHERE s.name = d.name)",
-        "WHEN 'total' THEN 0",
+        "WHEN 'total' THEN (SELECT coalesce(sum(s.n), 0) FROM held AS s",
+        "WHEN 'total' THEN (SELECT 0 * coalesce(sum(s.n), 0) FROM held AS s",
         a_limit_counts_what_runs,
     ),
     Guard(

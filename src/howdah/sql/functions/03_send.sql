@@ -196,7 +196,7 @@ BEGIN
                 RETURN;
             END IF;
             IF v_line IS NOT NULL THEN
-                PERFORM howdah.line_up(p_queue, v_priority, v_limits);
+                PERFORM howdah.line_up(p_queue, v_priority, v_limits, ARRAY[v_line]);
             END IF;
             IF v_ready AND v_options ? 'max_waiting' THEN
                 PERFORM howdah.keep_room(p_queue, v_id, v_options);

@@ -113,10 +113,10 @@ BEGIN
             THEN howdah.aged((s.code || s.override) -> 'ageing', l.queue, l.priority,
                              coalesce(h.pos_xid, '0'::xid8)) ELSE 0 END DESC
     LOOP
+        -- Of the lines themselves, not of their jobs: an old snapshot keeps those that are gone.
         v_mixed := v_lane.lined AND EXISTS (
-            SELECT FROM howdah.job AS j
-            WHERE j.queue = v_lane.queue AND j.priority = v_lane.priority
-              AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL);
+            SELECT FROM howdah.line AS l
+            WHERE l.queue = v_lane.queue AND l.priority = v_lane.priority);
         FOR v_turn IN 1..2 LOOP
             -- Half of the room is for plain jobs, the only place by chance; in the second turn they
             -- may have what the lines did not want.

@@ -28,8 +28,12 @@ BEGIN
                b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors,
                b.line, b.limits, b.policy, b.flow_id, b.dead_letter, b.source
         FROM back AS b
-        RETURNING queue, priority, flow_id, policy, line INTO v_lane;
+        RETURNING queue, priority, flow_id, policy, line, limits INTO v_lane;
         IF FOUND THEN
+            IF v_lane.line IS NOT NULL THEN
+                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits,
+                                       ARRAY[v_lane.line]);
+            END IF;
             IF v_lane.flow_id IS NOT NULL THEN
                 PERFORM howdah.rejoin(p_id);
             END IF;

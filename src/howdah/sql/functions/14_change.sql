@@ -125,7 +125,7 @@ BEGIN
               j.ready_xid = pg_current_xact_id() AS is_made_ready
     INTO v_job;
     IF v_job.line IS NOT NULL THEN
-        PERFORM howdah.line_up(v_job.queue, v_job.priority, v_job.limits);
+        PERFORM howdah.line_up(v_job.queue, v_job.priority, v_job.limits, ARRAY[v_job.line]);
     END IF;
     IF v_job.is_made_ready THEN
         PERFORM howdah.wake(v_job.queue, v_job.priority);

@@ -15,6 +15,12 @@
 -- total, a limit's key, a rate). Lines that draw from one pool get what those before them may
 -- have left: the sum of the shares before is taken for gone, so no pool is overdrawn.
 --
+-- Where to look. A line's row (line) holds a position and a few late transactions, with the
+-- invariant of a worker's hint: see functions/04_claim. It is moved on by chance, once in some two
+-- hundred jobs, from what the claim has seen in its one snapshot. So a claim walks some hundreds of
+-- dead entries at most, whatever snapshot is held. Slots are found in the same manner: from a
+-- claim on, and of a few before it that are named in the quota's row.
+--
 -- Beside jobs it answers with one row whose id is null and whose task is 'line': hint is the line
 -- served last, attempt is how many lines were held up at the least, and expire_in is in how many
 -- seconds the first window of a rate opens.
@@ -30,16 +36,33 @@ AS $$
                 THEN concat_ws('|', p_group, array_to_string(p_limits, '|')) END
 $$;
 
--- Makes known that a lane has lines, and which queues a quota holds up.
+-- Makes known that a lane has these lines, and which queues a quota holds up. Until the caller has
+-- committed, nobody may forget the lines.
+DROP FUNCTION IF EXISTS howdah.line_up(text, smallint, text[]);
 CREATE OR REPLACE FUNCTION howdah.line_up(
-    p_queue text, p_priority smallint, p_limits text[]
+    p_queue text, p_priority smallint, p_limits text[], p_lines text[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+    v_known text[];
 BEGIN
     IF NOT EXISTS (SELECT FROM howdah.lane AS l
                    WHERE l.queue = p_queue AND l.priority = p_priority AND l.lined) THEN
         INSERT INTO howdah.lane (queue, priority, lined) VALUES (p_queue, p_priority, true);
+    END IF;
+    SELECT array_agg(k.line) INTO v_known
+    FROM (SELECT l.line
+          FROM unnest(p_lines) AS w (line)
+          JOIN howdah.line AS l
+              ON l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
+          ORDER BY l.line
+          FOR KEY SHARE OF l) AS k;
+    IF v_known IS NULL OR NOT p_lines <@ v_known THEN
+        INSERT INTO howdah.line (queue, priority, line)
+        SELECT p_queue, p_priority, w.line FROM unnest(p_lines) AS w (line)
+        EXCEPT
+        SELECT p_queue, p_priority, k.line FROM unnest(v_known) AS k (line);
     END IF;
     IF p_limits IS NOT NULL THEN
         INSERT INTO howdah.quota_queue (name, queue)
@@ -48,6 +71,31 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM howdah.quota_queue AS q
                           WHERE q.name = howdah.quota_of(e) AND q.queue = p_queue);
     END IF;
+END
+$$;
+
+-- Forgets lines that nobody used for a while and of which no job is live. Answers with how many.
+CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_rows  tid[];
+    v_count bigint;
+BEGIN
+    v_rows := ARRAY(
+        SELECT l.ctid FROM howdah.line AS l
+        WHERE l.used_at < howdah.now() - interval '5 minutes'
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED);
+    -- In a later snapshot than the locks: a sender has either committed, or waits for them.
+    DELETE FROM howdah.line AS l
+    WHERE l.ctid = ANY (v_rows)
+      AND NOT EXISTS (
+          SELECT FROM howdah.job AS j
+          WHERE j.line IS NOT NULL AND j.queue = l.queue AND j.priority = l.priority
+            AND j.line = l.line);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
 END
 $$;
 
@@ -65,59 +113,73 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT CASE WHEN position(':' IN p_entry) > 0
                   THEN substr(p_entry, position(':' IN p_entry) + 1) ELSE '' END $$;
 
--- The next lines of a lane that have a claimable job: those after p_after, then from the first.
--- Of the job that is first in each: which quotas any of them draws from, and whether any may only
--- run alone. One index descent for each line.
+-- The next lines of a lane that have a claimable job: those after p_after, then from the first; and
+-- of them where to look, which quotas the job that is first in any of them draws from, and whether
+-- any may only run alone. The late transactions are those of all of them.
 DROP FUNCTION IF EXISTS howdah.next_lines(text, smallint, text, int);
 CREATE FUNCTION howdah.next_lines(
     p_queue text, p_priority smallint, p_after text, p_most int
-) RETURNS TABLE (lines text[], names text[], alone boolean)
+) RETURNS TABLE (lines text[], xids xid8[], ids uuid[], late xid8[], names text[], alone boolean)
 LANGUAGE sql STABLE
 AS $$
-    WITH RECURSIVE later AS (
-        SELECT 1 AS n, f.line, f.limits, f.policy
-        FROM (SELECT j.line, j.limits, j.policy FROM howdah.job AS j
-              WHERE j.queue = p_queue AND j.priority = p_priority
-                AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                AND j.line > p_after
-              ORDER BY j.line, j.ready_xid, j.id
-              LIMIT 1) AS f
-        UNION ALL
-        SELECT l.n + 1, f.line, f.limits, f.policy
-        FROM later AS l
+    WITH later AS MATERIALIZED (
+        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 1 AS half
+        FROM howdah.line AS l
         CROSS JOIN LATERAL (
-            SELECT j.line, j.limits, j.policy FROM howdah.job AS j
-            WHERE j.queue = p_queue AND j.priority = p_priority
-              AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-              AND j.line > l.line
-            ORDER BY j.line, j.ready_xid, j.id
-            LIMIT 1) AS f
-        WHERE l.n < p_most),
-    sooner AS (
-        SELECT 1 AS n, f.line, f.limits, f.policy
-        FROM (SELECT j.line, j.limits, j.policy FROM howdah.job AS j
-              WHERE j.queue = p_queue AND j.priority = p_priority
-                AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-                AND j.line >= '' AND (p_after IS NULL OR j.line <= p_after)
-                AND (SELECT count(*) FROM later AS l) < p_most
-              ORDER BY j.line, j.ready_xid, j.id
-              LIMIT 1) AS f
-        UNION ALL
-        SELECT l.n + 1, f.line, f.limits, f.policy
-        FROM sooner AS l
+            SELECT u.limits, u.policy
+            FROM (SELECT f.limits, f.policy
+                  FROM unnest(l.late) AS s (x)
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits, j.policy FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                        AND j.ready_xid = s.x
+                      LIMIT 1) AS f
+                  UNION ALL
+                  SELECT f.limits, f.policy
+                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                        WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                          AND j.ready_xid IS NOT NULL
+                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                        ORDER BY j.ready_xid, j.id
+                        LIMIT 1) AS f) AS u
+            LIMIT 1) AS h
+        WHERE l.queue = p_queue AND l.priority = p_priority AND l.line > p_after
+        ORDER BY l.line
+        LIMIT p_most),
+    sooner AS MATERIALIZED (
+        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 2 AS half
+        FROM howdah.line AS l
         CROSS JOIN LATERAL (
-            SELECT j.line, j.limits, j.policy FROM howdah.job AS j
-            WHERE j.queue = p_queue AND j.priority = p_priority
-              AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-              AND j.line > l.line AND (p_after IS NULL OR j.line <= p_after)
-            ORDER BY j.line, j.ready_xid, j.id
-            LIMIT 1) AS f
-        WHERE l.n < p_most - (SELECT count(*) FROM later AS c)),
-    found AS (
-        SELECT l.n, l.line, l.limits, l.policy FROM later AS l
-        UNION ALL
-        SELECT p_most + l.n, l.line, l.limits, l.policy FROM sooner AS l)
-    SELECT array_agg(f.line ORDER BY f.n),
+            SELECT u.limits, u.policy
+            FROM (SELECT f.limits, f.policy
+                  FROM unnest(l.late) AS s (x)
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits, j.policy FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                        AND j.ready_xid = s.x
+                      LIMIT 1) AS f
+                  UNION ALL
+                  SELECT f.limits, f.policy
+                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                        WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                          AND j.ready_xid IS NOT NULL
+                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                        ORDER BY j.ready_xid, j.id
+                        LIMIT 1) AS f) AS u
+            LIMIT 1) AS h
+        WHERE l.queue = p_queue AND l.priority = p_priority
+          AND (p_after IS NULL OR l.line <= p_after)
+        ORDER BY l.line
+        LIMIT p_most - (SELECT count(*) FROM later AS c)),
+    -- Two first senders may have left a line twice.
+    found AS MATERIALIZED (
+        SELECT DISTINCT ON (b.half, b.line) b.*
+        FROM (SELECT * FROM later AS l UNION ALL SELECT * FROM sooner AS e) AS b
+        ORDER BY b.half, b.line)
+    SELECT array_agg(f.line ORDER BY f.half, f.line),
+           array_agg(f.pos_xid ORDER BY f.half, f.line),
+           array_agg(f.pos_id ORDER BY f.half, f.line),
+           coalesce((SELECT array_agg(DISTINCT e.xid) FROM found AS x, unnest(x.late) AS e (xid)), '{}'),
            (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
             FROM found AS x, unnest(x.limits) AS e (entry)),
            bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))
@@ -143,7 +205,8 @@ $$;
 -- As claim_line, of lines that nothing holds up: groups without limits. Nothing is locked but what
 -- is taken.
 CREATE OR REPLACE FUNCTION howdah.claim_groups(
-    p_queue text, p_priority smallint, p_limit int, p_worker bigint, p_lines text[]
+    p_queue text, p_priority smallint, p_limit int, p_worker bigint, p_lines text[], p_xids xid8[],
+    p_ids uuid[], p_late xid8[]
 ) RETURNS TABLE (
     id text, fence bigint, attempt int, crash_count smallint, queue text, task text,
     priority smallint, args text, key text, tags text, expire_in float8, retry text, hint text
@@ -164,20 +227,68 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH taken AS MATERIALIZED (
-        SELECT c.t, l.place
-        FROM unnest(p_lines) WITH ORDINALITY AS l (line, place)
+        SELECT c.t, l.place, l.line, l.pos_xid, l.pos_id
+        FROM unnest(p_lines, p_xids, p_ids) WITH ORDINALITY AS l (line, pos_xid, pos_id, place)
         CROSS JOIN LATERAL (
-            SELECT j.ctid AS t
-            FROM howdah.job AS j
-            WHERE j.queue = p_queue AND j.priority = p_priority
-              AND j.ready_xid IS NOT NULL AND j.line = l.line
-              -- Whoever is held up by something is not for here.
-              AND j.limits IS NULL
-              AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
-            ORDER BY j.ready_xid, j.id
-            LIMIT v_share
-            FOR UPDATE SKIP LOCKED) AS c
+            SELECT u.t
+            FROM (SELECT f.t
+                  FROM unnest(p_late) AS s (x)
+                  CROSS JOIN LATERAL (
+                      SELECT j.ctid AS t FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                        AND j.ready_xid = s.x
+                        AND (j.ready_xid, j.id) < (l.pos_xid, l.pos_id)
+                        -- Whoever is held up by something is not for here.
+                        AND j.limits IS NULL
+                        AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
+                      ORDER BY j.id
+                      LIMIT v_share
+                      FOR UPDATE SKIP LOCKED) AS f
+                  UNION ALL
+                  SELECT f.t
+                  FROM (SELECT j.ctid AS t FROM howdah.job AS j
+                        WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                          AND j.ready_xid IS NOT NULL
+                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                          -- Whoever is held up by something is not for here.
+                          AND j.limits IS NULL
+                          AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
+                        ORDER BY j.ready_xid, j.id
+                        LIMIT v_share
+                        FOR UPDATE SKIP LOCKED) AS f) AS u
+            LIMIT v_share) AS c
         LIMIT p_limit),
+    moved AS (
+        UPDATE howdah.line AS l
+        SET pos_xid = n.x,
+            pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
+            late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.seen) AS o (x) WHERE o.x < n.x
+                            UNION
+                            SELECT o.x FROM unnest(p_late) AS o (x)
+                            CROSS JOIN LATERAL (
+                                SELECT FROM howdah.job AS j
+                                WHERE j.queue = p_queue AND j.priority = p_priority
+                                  AND j.line = m.line AND j.ready_xid = o.x
+                                LIMIT 1) AS j),
+            used_at = howdah.now()
+        FROM (SELECT c.line, f.x, f.id, pg_current_snapshot() AS seen
+              FROM (SELECT t.line, t.pos_xid, t.pos_id FROM taken AS t
+                    GROUP BY t.line, t.pos_xid, t.pos_id
+                    -- Seldom, and the more often the more was taken.
+                    HAVING random() < count(*) / 200.0) AS c
+              LEFT JOIN LATERAL (
+                  SELECT j.ready_xid AS x, j.id FROM howdah.job AS j
+                  WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = c.line
+                    AND j.ready_xid IS NOT NULL
+                    AND (j.ready_xid, j.id) >= (c.pos_xid, c.pos_id)
+                  ORDER BY j.ready_xid, j.id
+                  LIMIT 1) AS f ON true) AS m
+        CROSS JOIN LATERAL (SELECT least(m.x, pg_snapshot_xmax(m.seen)) AS x) AS n
+        CROSS JOIN LATERAL (
+            SELECT k.ctid AS t FROM howdah.line AS k
+            WHERE k.queue = p_queue AND k.priority = p_priority AND k.line = m.line
+            FOR NO KEY UPDATE SKIP LOCKED) AS r
+        WHERE l.ctid = r.t),
     claimed AS (
         UPDATE howdah.job AS j
         SET state      = 'active',
@@ -224,22 +335,29 @@ DECLARE
     v_most   int  := least(greatest(p_limit / 4, 20), 200);
     v_after  text := p_after;
     v_lines  text[];
+    v_xids   xid8[];
+    v_ids    uuid[];
+    v_late   xid8[];
     v_names  text[];
     v_locked text[];
     v_alone  boolean;
     v_share  bigint;
+    v_taking bigint;
+    v_chance float8;
     v_rows   bigint;
     v_now    bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 BEGIN
     -- Where very many lines are held up, the next claim goes on from here.
     FOR v_round IN 1..10 LOOP
-        SELECT n.lines, n.names, n.alone INTO v_lines, v_names, v_alone
+        SELECT n.lines, n.xids, n.ids, n.late, n.names, n.alone
+        INTO v_lines, v_xids, v_ids, v_late, v_names, v_alone
         FROM howdah.next_lines(p_queue, p_priority, v_after, v_most) AS n;
         EXIT WHEN v_lines IS NULL;
         v_share := ceil(p_limit::float8 / cardinality(v_lines));
         IF v_names IS NULL AND v_alone IS NOT TRUE THEN
             RETURN QUERY
-            SELECT * FROM howdah.claim_groups(p_queue, p_priority, p_limit, p_worker, v_lines);
+            SELECT * FROM howdah.claim_groups(
+                p_queue, p_priority, p_limit, p_worker, v_lines, v_xids, v_ids, v_late);
             RETURN;
         END IF;
         IF v_alone THEN
@@ -258,21 +376,37 @@ BEGIN
             -- Claims are not waited for, but a crash must not bring back a slot whose job runs on.
             EXECUTE 'SET LOCAL synchronous_commit TO DEFAULT';
         END IF;
+        v_taking := nextval(format('%I.taking', __schema__)::regclass);
+        -- Drawn once: by rows it would name some of the slots that are held, and not the others.
+        v_chance := random();
         -- In a later snapshot than the locks.
         RETURN QUERY
         WITH head AS MATERIALIZED (
-            SELECT l.place, l.line, coalesce(f.id, h.id) AS id, h.limits,
+            SELECT l.place, l.line, l.pos_xid, l.pos_id, coalesce(f.id, h.id) AS id, h.limits,
                    h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
                    CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
                         THEN v_alone AND coalesce(f.is_next, true)
                              AND NOT howdah.must_wait(h.policy, p_queue, l.line)
                         ELSE true END AS may
-            FROM unnest(v_lines) WITH ORDINALITY AS l (line, place)
+            FROM unnest(v_lines, v_xids, v_ids) WITH ORDINALITY AS l (line, pos_xid, pos_id, place)
             CROSS JOIN LATERAL (
-                SELECT j.id, j.limits, j.policy FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line = l.line
-                ORDER BY j.ready_xid, j.id
+                SELECT u.id, u.limits, u.policy
+                FROM (SELECT f.id, f.limits, f.policy
+                      FROM unnest(v_late) AS s (x)
+                      CROSS JOIN LATERAL (
+                          SELECT j.id, j.limits, j.policy FROM howdah.job AS j
+                          WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                            AND j.ready_xid = s.x
+                          ORDER BY j.id
+                          LIMIT 1) AS f
+                      UNION ALL
+                      SELECT f.id, f.limits, f.policy
+                      FROM (SELECT j.id, j.limits, j.policy FROM howdah.job AS j
+                            WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                              AND j.ready_xid IS NOT NULL
+                              AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                            ORDER BY j.ready_xid, j.id
+                            LIMIT 1) AS f) AS u
                 LIMIT 1) AS h
             -- Whatever became claimable first: the one that was sent first is next, and the others
             -- wait while it waits for its retry. Of stately jobs no two could wait for one.
@@ -286,7 +420,7 @@ BEGIN
                 ORDER BY j.id
                 LIMIT 1) AS f ON true),
         quota AS MATERIALIZED (
-            SELECT q.name, (q.settings ->> 'total')::int AS total,
+            SELECT q.name, q.slots_from, q.slots_of, (q.settings ->> 'total')::int AS total,
                    (q.settings ->> 'per_key')::int AS per_key, q.settings -> 'tiers' AS tiers,
                    CASE WHEN (q.settings ->> 'per') IS NOT NULL
                         THEN (q.settings ->> 'rate')::int END AS rate,
@@ -311,11 +445,26 @@ BEGIN
                  CASE WHEN q.name IS NULL OR q.blocked > 0 THEN 0 END)
             ) AS p (kind, name, key, most)
             WHERE p.most IS NOT NULL),
+        -- What is held of these quotas: by key, and in all.
+        held AS MATERIALIZED (
+            SELECT s.name, s.key, count(*) AS n
+            FROM quota AS q
+            CROSS JOIN LATERAL (
+                SELECT k.name, k.key FROM howdah.slot AS k
+                WHERE k.name = q.name AND k.taking >= q.slots_from
+                UNION ALL
+                SELECT k.name, k.key
+                FROM unnest(q.slots_of) AS o (x)
+                CROSS JOIN LATERAL (
+                    SELECT e.name, e.key FROM howdah.slot AS e
+                    WHERE e.name = q.name AND e.taking = o.x) AS k) AS s
+            GROUP BY s.name, s.key),
         pool AS MATERIALIZED (
             SELECT d.kind, d.name, d.key, d.most, d.blocked,
                    d.most - CASE d.kind
-                       WHEN 'total' THEN (SELECT count(*) FROM howdah.slot AS s WHERE s.name = d.name)
-                       WHEN 'key' THEN (SELECT count(*) FROM howdah.slot AS s
+                       WHEN 'total' THEN (SELECT coalesce(sum(s.n), 0) FROM held AS s
+                                          WHERE s.name = d.name)
+                       WHEN 'key' THEN (SELECT coalesce(sum(s.n), 0) FROM held AS s
                                         WHERE s.name = d.name AND s.key = d.key)
                        WHEN 'rate' THEN (SELECT coalesce(sum(b.jobs), 0) FROM howdah.begun AS b
                                          WHERE b.name = d.name AND b.key = d.key
@@ -333,7 +482,14 @@ BEGIN
                                   SELECT FROM howdah.job AS j
                                   WHERE j.queue = p_queue AND j.priority = p_priority
                                     AND j.ready_xid IS NOT NULL AND j.line = h.line
-                                  LIMIT least(v_share, f.free)) AS c) END AS n
+                                    AND (j.ready_xid, j.id) >= (h.pos_xid, h.pos_id)
+                                  LIMIT least(v_share, f.free)) AS c)
+                              + (SELECT count(*) FROM unnest(v_late) AS s (x)
+                                 CROSS JOIN LATERAL (
+                                     SELECT FROM howdah.job AS j
+                                     WHERE j.queue = p_queue AND j.priority = p_priority
+                                       AND j.line = h.line AND j.ready_xid = s.x
+                                     LIMIT least(v_share, f.free)) AS c) END AS n
             FROM head AS h
             LEFT JOIN (
                 SELECT d.place, min(p.free) AS free
@@ -342,7 +498,7 @@ BEGIN
                               AND p.most = d.most
                 GROUP BY d.place) AS f ON f.place = h.place),
         share AS MATERIALIZED (
-            SELECT h.place, h.line, h.id, h.limits, h.alone,
+            SELECT h.place, h.line, h.pos_xid, h.pos_id, h.id, h.limits, h.alone,
                    least(a.n, c.n, greatest(p_limit - coalesce(sum(a.n) OVER earlier, 0), 0))::bigint
                        AS n
             FROM head AS h
@@ -360,21 +516,37 @@ BEGIN
                 GROUP BY x.place) AS c ON c.place = h.place
             WINDOW earlier AS (ORDER BY h.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
         taken AS MATERIALIZED (
-            SELECT c.t
-            FROM share AS s
+            SELECT c.t, h.line, h.pos_xid, h.pos_id
+            FROM share AS h
             CROSS JOIN LATERAL (
-                SELECT j.ctid AS t
-                FROM howdah.job AS j
-                WHERE j.queue = p_queue AND j.priority = p_priority
-                  AND j.ready_xid IS NOT NULL AND j.line = s.line
-                  -- What was counted is what is taken, also where somebody wrote rows by hand.
-                  AND j.limits IS NOT DISTINCT FROM s.limits
-                ORDER BY j.ready_xid, j.id
-                LIMIT s.n
-                FOR UPDATE SKIP LOCKED) AS c
-            WHERE s.n > 0 AND NOT s.alone
+                SELECT u.t
+                FROM (SELECT f.t
+                      FROM unnest(v_late) AS s (x)
+                      CROSS JOIN LATERAL (
+                          SELECT j.ctid AS t FROM howdah.job AS j
+                          WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = h.line
+                            AND j.ready_xid = s.x
+                            AND (j.ready_xid, j.id) < (h.pos_xid, h.pos_id)
+                            -- What was counted is what is taken, also where somebody wrote rows by hand.
+                            AND j.limits IS NOT DISTINCT FROM h.limits
+                          ORDER BY j.id
+                          LIMIT h.n
+                          FOR UPDATE SKIP LOCKED) AS f
+                      UNION ALL
+                      SELECT f.t
+                      FROM (SELECT j.ctid AS t FROM howdah.job AS j
+                            WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = h.line
+                              AND j.ready_xid IS NOT NULL
+                              AND (j.ready_xid, j.id) >= (h.pos_xid, h.pos_id)
+                              -- What was counted is what is taken, also where somebody wrote rows by hand.
+                              AND j.limits IS NOT DISTINCT FROM h.limits
+                            ORDER BY j.ready_xid, j.id
+                            LIMIT h.n
+                            FOR UPDATE SKIP LOCKED) AS f) AS u
+                LIMIT h.n) AS c
+            WHERE h.n > 0 AND NOT h.alone
             UNION ALL
-            SELECT c.t
+            SELECT c.t, s.line, s.pos_xid, s.pos_id
             FROM share AS s
             CROSS JOIN LATERAL (
                 SELECT j.ctid AS t
@@ -382,6 +554,37 @@ BEGIN
                 WHERE j.id = s.id AND j.ready_xid IS NOT NULL
                 FOR UPDATE SKIP LOCKED) AS c
             WHERE s.n > 0 AND s.alone),
+        moved AS (
+            UPDATE howdah.line AS l
+            SET pos_xid = n.x,
+                pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
+                late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.seen) AS o (x) WHERE o.x < n.x
+                                UNION
+                                SELECT o.x FROM unnest(v_late) AS o (x)
+                                CROSS JOIN LATERAL (
+                                    SELECT FROM howdah.job AS j
+                                    WHERE j.queue = p_queue AND j.priority = p_priority
+                                      AND j.line = m.line AND j.ready_xid = o.x
+                                    LIMIT 1) AS j),
+                used_at = howdah.now()
+            FROM (SELECT c.line, f.x, f.id, pg_current_snapshot() AS seen
+                  FROM (SELECT t.line, t.pos_xid, t.pos_id FROM taken AS t
+                        GROUP BY t.line, t.pos_xid, t.pos_id
+                        -- Seldom, and the more often the more was taken.
+                        HAVING random() < count(*) / 200.0) AS c
+                  LEFT JOIN LATERAL (
+                      SELECT j.ready_xid AS x, j.id FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = c.line
+                        AND j.ready_xid IS NOT NULL
+                        AND (j.ready_xid, j.id) >= (c.pos_xid, c.pos_id)
+                      ORDER BY j.ready_xid, j.id
+                      LIMIT 1) AS f ON true) AS m
+            CROSS JOIN LATERAL (SELECT least(m.x, pg_snapshot_xmax(m.seen)) AS x) AS n
+            CROSS JOIN LATERAL (
+                SELECT k.ctid AS t FROM howdah.line AS k
+                WHERE k.queue = p_queue AND k.priority = p_priority AND k.line = m.line
+                FOR NO KEY UPDATE SKIP LOCKED) AS r
+            WHERE l.ctid = r.t),
         claimed AS (
             UPDATE howdah.job AS j
             SET state      = 'active',
@@ -394,9 +597,34 @@ BEGIN
                                                  THEN least(j.expire_in, interval '100 years') END
             WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
             RETURNING j.*),
+        -- Slots that are taken now or later have this number or a higher one.
+        looked AS (
+            UPDATE howdah.quota AS q
+            SET slots_from = v_taking,
+                slots_of   = o.takings
+            FROM (SELECT x.name,
+                         coalesce(array_agg(DISTINCT x.taking) FILTER (WHERE x.taking IS NOT NULL), '{}')
+                             AS takings
+                  FROM (SELECT k.name, s.taking
+                        FROM quota AS k
+                        LEFT JOIN LATERAL (
+                            SELECT h.taking FROM howdah.slot AS h
+                            WHERE h.name = k.name AND h.taking >= k.slots_from
+                            UNION ALL
+                            SELECT h.taking
+                            FROM unnest(k.slots_of) AS u (x)
+                            CROSS JOIN LATERAL (
+                                SELECT e.taking FROM howdah.slot AS e
+                                WHERE e.name = k.name AND e.taking = u.x
+                                LIMIT 1) AS h) AS s ON true
+                        WHERE v_chance < (SELECT count(*) FROM taken AS t) / 200.0) AS x
+                  GROUP BY x.name
+                  -- To look for each of very many would cost more than it spares.
+                  HAVING count(DISTINCT x.taking) <= 200) AS o
+            WHERE q.name = o.name),
         slots AS (
-            INSERT INTO howdah.slot (job_id, name, key)
-            SELECT DISTINCT c.id, q.name, howdah.key_of(e.entry)
+            INSERT INTO howdah.slot (job_id, name, key, taking)
+            SELECT DISTINCT c.id, q.name, howdah.key_of(e.entry), v_taking
             FROM claimed AS c
             CROSS JOIN LATERAL unnest(c.limits) AS e (entry)
             JOIN quota AS q ON q.name = howdah.quota_of(e.entry)

@@ -79,7 +79,8 @@ BEGIN
             RETURNING j.queue, j.priority, j.line, j.limits INTO v_lane;
             moved := moved + 1;
             IF v_lane.line IS NOT NULL THEN
-                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits);
+                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits,
+                                       ARRAY[v_lane.line]);
             END IF;
             PERFORM howdah.wake(v_lane.queue, v_lane.priority);
         EXCEPTION WHEN unique_violation THEN

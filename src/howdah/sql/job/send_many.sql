@@ -46,6 +46,7 @@ asked AS (
 SELECT count(*) + (SELECT count(*) FROM asked AS a WHERE a.created),
        CASE WHEN count(s.line) > 0
             THEN howdah.line_up(:queue::text, :priority::int8::smallint,
-                                string_to_array(:quotas::text, ','))::text END,
+                                string_to_array(:quotas::text, ','),
+                                array_agg(DISTINCT s.line) FILTER (WHERE s.line IS NOT NULL))::text END,
        CASE WHEN count(s.ready_xid) > 0 THEN howdah.wake(:queue::text, :priority::int8::smallint)::text END
 FROM sent AS s
