@@ -118,7 +118,7 @@ async def test_a_loss_is_told_once_and_so_is_the_return(
 
 
 async def test_every_connection_is_set_up(database_url: str, schema: str, desk: Desk) -> None:
-    link = Link(database_url, schema, role=ROLE, signals=Signals(), set_up=workers.hurry())
+    link = Link(database_url, schema, role=ROLE, signals=Signals(), set_up=[workers.hurry()])
     said = []
     for _ in range(2):
         said.append((await link.run(queries.server())).synchronous_commit)

@@ -1,6 +1,6 @@
 """A worker's connection that heals itself.
 
-Each role of a worker (claim, finish, listen) has its own, so that none waits behind another. A
+Each role of a worker (claim, finish, pulse) has its own, so that none waits behind another. A
 link opens when it is first used, is dropped when it fails, and is opened anew by the next use; the
 role that uses it decides when that is.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -46,7 +46,7 @@ class Link:
         role: str,
         signals: Signals,
         deadline: float = DEADLINE,
-        set_up: Query[None] | None = None,
+        set_up: Sequence[Query[Any]] = (),
     ) -> None:
         """Open nothing yet.
 
@@ -81,6 +81,11 @@ class Link:
         """
         async with self._lock:
             await self._open()
+
+    async def renew(self) -> None:
+        """Drop the connection as soon as nobody uses it, so that the next use opens another."""
+        async with self._lock:
+            self.drop()
 
     async def run(self, query: Query[T]) -> T:
         """Run one query.
@@ -170,8 +175,10 @@ class Link:
             self._url, self._schema, name=f"howdah {self.role}"
         )
         try:
-            if self._set_up is not None and not found.is_pooled:
-                await AsyncPsycopgRunner(connection, self._schema).run(self._set_up)
+            if not found.is_pooled:
+                runner = AsyncPsycopgRunner(connection, self._schema)
+                for query in self._set_up:
+                    await runner.run(query)
         except BaseException:
             connection.pgconn.finish()
             raise

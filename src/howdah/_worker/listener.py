@@ -34,37 +34,33 @@ class Listener:
         self._complained = False
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Find out again and again whether hearing works, until cancelled."""
         while True:
             try:
                 await self._link.open()
                 if self._link.is_pooled:
                     self._complain("another backend answers than was announced: a pooler")
                     return
-                await self._link.run(workers.listen())
-                await self._listen()
+                await self._try()
             except HowdahError:
                 self.works = False
-                self._link.drop()
                 await self._link.pause()
                 # Whatever was said meanwhile was missed.
                 self._heard()
 
-    async def _listen(self) -> None:
-        """See to it that hearing works, for as long as the connection lasts."""
-        while True:
-            self._echo.clear()
-            await self._link.run(workers.ping(self._ping))
-            if not await self._came_back():
-                if self.works:
-                    raise self._link.lost(
-                        DatabaseUnreachableError("a ping to ourselves did not come back")
-                    )
-                self._complain("a ping to ourselves did not come back")
-            elif not self.works:
+    async def _try(self) -> None:
+        self._echo.clear()
+        await self._link.run(workers.ping(self._ping))
+        if await self._came_back():
+            if not self.works:
                 self.works = True
                 self._heard()
-            await self._link.watch(PING_EVERY)
+        elif self.works:
+            await self._link.renew()
+            raise DatabaseUnreachableError("a ping to ourselves did not come back")
+        else:
+            self._complain("a ping to ourselves did not come back")
+        await self._link.watch(PING_EVERY)
 
     async def _came_back(self) -> bool:
         try:

@@ -79,7 +79,7 @@ class Worker:
             concurrency=settings.concurrency,
             crash_limit=settings.crash_limit,
         )
-        self.listener = Listener(self._links["listen"], app.signals, lambda: self.claimer.wake())
+        self.listener = Listener(self._links["claim"], app.signals, lambda: self.claimer.wake())
         self.claimer = self._new_claimer()
         self.pulse = Pulse(
             self._links["pulse"],
@@ -204,10 +204,11 @@ def _links(app: AppLike, url: str, settings: WorkerSettings) -> dict[str, Link]:
     deadlines: dict[str, float] = {
         "claim": DEADLINE,
         "finish": DEADLINE,
-        "listen": DEADLINE,
         # What it asks is whether the lease stands: no answer must be noticed before it ends.
         "pulse": min(DEADLINE, settings.lease / 2),
     }
+    # What hears also claims: the server's process that passes on a notification is awake already.
+    hearing = [workers.listen()] if settings.notifications else []
     return {
         role: Link(
             url,
@@ -215,7 +216,7 @@ def _links(app: AppLike, url: str, settings: WorkerSettings) -> dict[str, Link]:
             role=role,
             signals=app.signals,
             deadline=deadline,
-            set_up=workers.hurry() if role == "claim" else None,
+            set_up=[workers.hurry(), *hearing] if role == "claim" else (),
         )
         for role, deadline in deadlines.items()
     }

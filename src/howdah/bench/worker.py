@@ -32,7 +32,7 @@ LAST_LINES = 20
 #: Jobs for each process by which a worker shows that it runs.
 GREETING = 200
 #: The names of the connections over which a child works.
-BACKENDS = tuple(f"howdah {role}" for role in ("claim", "finish", "listen", "pulse"))
+BACKENDS = tuple(f"howdah {role}" for role in ("claim", "finish", "pulse"))
 
 
 class BenchWorker:
