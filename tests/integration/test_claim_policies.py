@@ -10,6 +10,7 @@ import pytest
 
 from howdah._db import job as jobs
 from howdah._db import queue as queues
+from howdah._db import quota as quotas
 from howdah._model.outcome import Verdict
 from tests.conftest import Clock
 from tests.integration.desk import Claim, Desk
@@ -93,6 +94,23 @@ def test_strict_order_is_that_of_sending_whatever_the_priorities(desk: Desk) -> 
         desk.finish(claim)
 
     assert sent == got
+
+
+def test_the_next_in_strict_order_keeps_to_its_own_limits(desk: Desk) -> None:
+    known(desk, "key_strict_fifo")
+    desk.run(quotas.register({"api": {"total": 1}}))
+    options = '{"key": "a", "limits": ["api"]}'
+    first = desk.value("SELECT howdah.send('q', 't', '{}', %s::text::jsonb)", options)
+    (running,) = claimed(desk)
+    desk.send(key="a")
+    desk.put_back(running)
+
+    desk.run(quotas.put("api", {"total": 0}))
+    assert [] == claimed(desk)
+    desk.run(quotas.put("api", {}))
+    (again,) = claimed(desk)
+    assert str(first) == again.id
+    assert [(first, "api")] == desk.sql("SELECT job_id, name FROM howdah.slot")
 
 
 def test_a_job_that_failed_blocks_its_key_until_it_is_retried(desk: Desk) -> None:

@@ -121,9 +121,12 @@ def test_an_option_out_of_range_is_a_usage_error(work: Work, option: dict[str, A
         ({"deadline": -1}, "option deadline"),
         ({"deadline": "infinity"}, "option deadline"),
         ({"deadline": True}, "option deadline"),
+        ({"limits": ["api:a", "api:b"]}, "option limits is .*each once"),
     ],
 )
 def test_a_wrong_option_in_sql_is_hw005(sql: Sql, options: Any, names: str) -> None:
+    sql("SELECT howdah.put_queue('q')")
+
     with pytest.raises(psycopg.Error, match=names) as caught:
         sql("SELECT howdah.send('q', 't', '{}', %s::text::jsonb)", json.dumps(options))
 

@@ -81,9 +81,14 @@ BEGIN
         OR EXISTS (
             SELECT FROM jsonb_array_elements(p_options -> 'limits') AS e
             WHERE jsonb_typeof(e.value) <> 'string'
-               OR e.value #>> '{}' !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?(:.{1,200})?$'))
+               OR e.value #>> '{}' !~ '^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?(:.{1,200})?$')
+        -- What a job has taken of a limit would keep it from what else it wants of it.
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements_text(p_options -> 'limits') AS e (entry)
+            GROUP BY howdah.quota_of(e.entry)
+            HAVING count(*) > 1))
     THEN
-        RAISE EXCEPTION 'option limits is %: it must be an array of names of limits, each as name, name:key or name/tier:key',
+        RAISE EXCEPTION 'option limits is %: it must be an array of names of limits, each once, as name, name:key or name/tier:key',
             p_options -> 'limits' USING ERRCODE = 'HW005', DETAIL = '{}';
     END IF;
 END

@@ -181,7 +181,19 @@ AS $$
            array_agg(f.pos_id ORDER BY f.half, f.line),
            coalesce((SELECT array_agg(DISTINCT e.xid) FROM found AS x, unnest(x.late) AS e (xid)), '{}'),
            (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
-            FROM found AS x, unnest(x.limits) AS e (entry)),
+            FROM (SELECT x.limits FROM found AS x
+                  UNION ALL
+                  -- Of an ordered policy the one that was sent first may be another.
+                  SELECT o.limits
+                  FROM found AS x
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits FROM howdah.job AS j
+                      WHERE x.policy IN ('key_strict_fifo', 'stately')
+                        AND j.queue = p_queue AND j.line = x.line
+                        AND j.policy IN ('key_strict_fifo', 'stately')
+                      ORDER BY j.id
+                      LIMIT 1) AS o) AS d,
+                 unnest(d.limits) AS e (entry)),
            bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))
     FROM found AS f
 $$;
@@ -382,7 +394,8 @@ BEGIN
         -- In a later snapshot than the locks.
         RETURN QUERY
         WITH head AS MATERIALIZED (
-            SELECT l.place, l.line, l.pos_xid, l.pos_id, coalesce(f.id, h.id) AS id, h.limits,
+            SELECT l.place, l.line, l.pos_xid, l.pos_id, coalesce(f.id, h.id) AS id,
+                   CASE WHEN f.id IS NOT NULL THEN f.limits ELSE h.limits END AS limits,
                    h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
                    CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
                         THEN v_alone AND coalesce(f.is_next, true)
@@ -411,7 +424,8 @@ BEGIN
             -- Whatever became claimable first: the one that was sent first is next, and the others
             -- wait while it waits for its retry. Of stately jobs no two could wait for one.
             LEFT JOIN LATERAL (
-                SELECT j.id, j.ready_xid IS NOT NULL AND j.priority = p_priority AS is_next
+                SELECT j.id, j.limits,
+                       j.ready_xid IS NOT NULL AND j.priority = p_priority AS is_next
                 FROM howdah.job AS j
                 -- The first of these here, not where it is joined: other lines are not looked at.
                 WHERE h.policy IN ('key_strict_fifo', 'stately')
