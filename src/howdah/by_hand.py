@@ -11,11 +11,13 @@ from functools import cache, cached_property
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from howdah._db import by_hand
+from howdah._db import by_hand, quota
 from howdah._db.by_hand import ClaimRecord
 from howdah._db.query import Query
+from howdah._db.steps import Steps, walk, walk_async
 from howdah._model.codec import Codec, UnstorableError
 from howdah._model.duration import seconds_of
+from howdah._model.limits import Drawer, definitions_of
 from howdah._model.payload import Signature
 from howdah._model.states import JobState
 from howdah._worker.context import clean
@@ -31,6 +33,8 @@ TEND_EVERY = 1.0
 class _Task(Protocol):
     @property
     def signature(self) -> Signature: ...
+    @property
+    def drawer(self) -> Drawer: ...
 
 
 class Runs(Protocol):
@@ -258,7 +262,7 @@ class Claiming:
         """Claim jobs. For `Howdah.claim`."""
         query = _claim(queue, limit, lease)
         if conn is None and self._is_to_tend():
-            await run(by_hand.tend())
+            await walk_async(self._tend(), run)
         return [Claim(run, self._tasks, record) for record in await run(query, conn=conn)]
 
     def claim_blocking(
@@ -273,8 +277,14 @@ class Claiming:
         """Claim jobs. For `Sync.claim`."""
         query = _claim(queue, limit, lease)
         if conn is None and self._is_to_tend():
-            run(by_hand.tend())
+            walk(self._tend(), run)
         return [SyncClaim(run, self._tasks, record) for record in run(query, conn=conn)]
+
+    def _tend(self) -> Steps[None]:
+        """Do what no worker may be there to do: tell of the limits, and keep house."""
+        if definitions := definitions_of(task.drawer for task in self._tasks.values()):
+            yield quota.register(definitions)
+        yield by_hand.tend()
 
     def _is_to_tend(self) -> bool:
         now = time.monotonic()

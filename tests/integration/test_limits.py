@@ -311,10 +311,10 @@ async def test_a_key_is_found_in_the_arguments_of_each_job(app: Howdah, desk: De
     await report.using(group="said").send_many([("bob", 1)])
 
     assert [
-        (["crawl:ann", "slow"], "crawl:ann|slow"),
-        (["crawl:bob", "slow"], "crawl:bob|slow"),
-        (["crawl:ann", "slow"], "crawl:ann|slow"),
-        (["crawl:eve", "slow"], "crawl:eve|slow"),
+        (["crawl:ann", "slow"], "|crawl:ann|slow"),
+        (["crawl:bob", "slow"], "|crawl:bob|slow"),
+        (["crawl:ann", "slow"], "|crawl:ann|slow"),
+        (["crawl:eve", "slow"], "|crawl:eve|slow"),
         (None, "ann-7"),
         (None, "said"),
     ] == desk.sql("SELECT limits, line FROM howdah.job ORDER BY id")
@@ -373,3 +373,78 @@ async def test_waiting_counts_where_the_queue_says_so(
     high = str(desk.send(priority=7))
 
     assert [high, low] == [desk.claim(limit=1)[0].id for _ in range(2)]
+
+
+def test_an_empty_list_of_limits_is_none(desk: Desk) -> None:
+    sent = str(desk.value("SELECT howdah.send('q', 't', '{}', '{\"limits\": []}')"))
+
+    assert [sent] == [claim.id for claim in claimed(desk)]
+
+
+def test_a_group_shares_no_line_with_a_limit_of_its_name(desk: Desk) -> None:
+    define(desk, "api", total=0)
+    send(desk, "api")
+    free = send(desk, group="api")
+
+    assert [free] == [claim.id for claim in claimed(desk)]
+
+
+def test_a_group_that_no_index_can_hold_is_refused(desk: Desk) -> None:
+    with pytest.raises(Exception, match="1500 are allowed"):
+        send(desk, group="x" * 1501, delay=60)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("override", '{"total": 1.0}'), ("blocked_until", "infinity")]
+)
+def test_what_was_written_by_hand_stops_no_claim(desk: Desk, column: str, value: str) -> None:
+    define(desk, "api", total=5)
+    send(desk, "api")
+    plain = send(desk)
+    desk.sql(f"UPDATE howdah.quota SET {column} = %s", value)
+    desk.sql("UPDATE howdah.job SET deadline = 'infinity', attempt = 2147483647")
+
+    assert plain in [claim.id for claim in claimed(desk)]
+
+
+def test_a_claim_where_others_cannot_be_seen_is_refused(desk: Desk) -> None:
+    worker = desk.worker()
+    desk.sql("SET default_transaction_isolation = 'repeatable read'")
+
+    with pytest.raises(UsageError, match="cannot claim in a repeatable read transaction"):
+        desk.claim(worker)
+
+
+def test_a_rate_counts_from_the_claim_and_not_from_its_transaction(desk: Desk) -> None:
+    define(desk, "mails", rate=1, per=60)
+    send(desk, "mails")
+    worker = desk.worker()
+
+    with desk.transaction():
+        desk.sql("SELECT pg_catalog.pg_sleep(0.2)")
+        began = desk.value("SELECT pg_catalog.clock_timestamp()")
+        desk.claim(worker)
+
+    assert 60 <= (desk.value("SELECT counts_until FROM howdah.begun") - began).total_seconds()
+
+
+def test_claims_by_hand_find_every_line(desk: Desk) -> None:
+    define(desk, "api", total=0)
+    for number in range(300):
+        send(desk, f"api:{number}")
+    free = send(desk, group="zzz")
+
+    assert free in [claim.id for _ in range(5) for claim in claimed(desk, limit=1)]
+
+
+def test_a_job_that_moves_to_another_line_is_found_there(app: Howdah, desk: Desk) -> None:
+    moved, other = send(desk, group="a"), send(desk, group="b")
+    desk.sql(
+        "UPDATE howdah.line"
+        " SET pos_xid = pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
+    )
+
+    desk.value('SELECT howdah.update_job(%s::text::uuid, \'{"group": "b"}\')', moved)
+
+    assert moved in [claim.id for claim in claimed(desk)]
+    assert other

@@ -34,6 +34,7 @@ from howdah.errors import DatabaseError
 
 # The row of a claim that tells of lines, and not of a lane.
 LINE = "line"
+MOST_LOOKS_ON = 20
 LADDER = (0.002, 0.005, 0.010, 0.025, 0.050, 0.100)
 # Whoever cannot hear looks more often for a while after there was work.
 DEAF_LADDER = (*LADDER, 0.25, 0.25, 0.25, 0.25)
@@ -82,6 +83,8 @@ class Claimer:
         self._hints: dict[tuple[str, int], str] = {}
         self._served: dict[str, dict[int, str]] = {}
         self._held_up = False
+        self._unfinished = False
+        self._looks_on = 0
         #: Looks in a row that found nothing.
         self.vain_looks = 0
         self._opens_in: float | None = None
@@ -146,8 +149,13 @@ class Claimer:
                 await self._link.pause()
                 continue
             if is_filled:
+                self._looks_on = 0
                 await self._rise()
+            elif self._unfinished and self._looks_on < MOST_LOOKS_ON:
+                # Very many lines are held up, and some were not looked at.
+                self._looks_on += 1
             else:
+                self._looks_on = 0
                 self._intake.nothing_more()
                 self._say_if_idle()
                 await self._wait()
@@ -180,7 +188,7 @@ class Claimer:
         """Claim once. Returns whether as many were found as were asked for."""
         is_filled = False
         self.vain_looks += 1
-        self._held_up, self._opens_in = False, None
+        self._held_up, self._opens_in, self._unfinished = False, None, False
         for ask in self._intake.asks(self._order()):
             limit = ask.limit(room)
             if limit <= 0:
@@ -261,6 +269,7 @@ class Claimer:
         """Remember which line was served last, and whether others were held up."""
         self._served.setdefault(row[4], {})[row[6]] = row[12]
         self._held_up = self._held_up or bool(row[2])
+        self._unfinished = self._unfinished or bool(row[3])
         if row[10] is not None:
             self._opens_in = min(row[10], self._opens_in or row[10])
 

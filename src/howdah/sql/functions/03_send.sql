@@ -57,6 +57,8 @@ BEGIN
     WHERE CASE jsonb_typeof(e.value)
           WHEN 'null' THEN false
           WHEN 'number' THEN e.value::numeric < 0
+                          -- Too small for a float8, which those who read it need.
+                          OR e.value::numeric > 0 AND e.value::numeric < 0.000001
                           OR e.value::numeric > CASE e.name WHEN 'retry limit' THEN 2147483647
                                                             WHEN 'retry jitter' THEN 1
                                                             ELSE 3153600000 END
@@ -157,8 +159,12 @@ BEGIN
     END IF;
     IF v_policy IS NOT NULL OR v_options ?| '{limits,group}' THEN
         v_limits := CASE WHEN v_options ? 'limits'
-                         THEN ARRAY(SELECT jsonb_array_elements_text(v_options -> 'limits')) END;
+                         THEN nullif(ARRAY(SELECT jsonb_array_elements_text(v_options -> 'limits')), '{}') END;
         v_line := howdah.line_of(v_policy, v_key, v_options ->> 'group', v_limits);
+        IF octet_length(v_line) > 1500 THEN
+            RAISE EXCEPTION 'cannot send % with a group, limits and keys of % bytes: 1500 are allowed',
+                p_task, octet_length(v_line) USING ERRCODE = 'HW005', DETAIL = '{}';
+        END IF;
     END IF;
     IF v_policy = 'key_strict_fifo' AND coalesce(v_key, '') = '' THEN
         RAISE EXCEPTION 'cannot send % to queue % without a key: its policy is key_strict_fifo, which runs the jobs of each key in order',

@@ -49,7 +49,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT coalesce(max(greatest(extract(epoch FROM howdah.now() - o.created_at), 0))
                     / CASE WHEN jsonb_typeof(p_ageing) = 'number'
-                           THEN greatest((p_ageing #>> '{}')::float8, 0.001) END, 0)
+                           THEN least(greatest((p_ageing #>> '{}')::numeric, 0.001), 1e9)::float8 END, 0)
     FROM ((SELECT j.created_at FROM howdah.job AS j
            WHERE j.queue = p_queue AND j.priority = p_priority
              AND j.ready_xid IS NOT NULL AND j.line IS NULL AND j.ready_xid >= p_from
@@ -90,6 +90,12 @@ DECLARE
     v_mixed boolean;
     v_lane  record;
 BEGIN
+    -- What is counted is counted in a snapshot of after the locks, and hints are of each statement's.
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'cannot claim in a % transaction: what others have just claimed cannot be seen from there',
+            current_setting('transaction_isolation')
+            USING ERRCODE = 'HW005', DETAIL = '{}', HINT = 'Claim in a READ COMMITTED transaction.';
+    END IF;
     FOR v_lane IN
         SELECT l.queue, l.priority, l.lined,
                coalesce(h.pos_xid, '0'::xid8) AS pos_xid,
@@ -169,7 +175,7 @@ BEGIN
                 UPDATE howdah.job AS j
                 SET state      = 'active',
                     ready_xid  = NULL,
-                    attempt    = j.attempt + 1,
+                    attempt    = least(j.attempt, 2147483646) + 1,
                     fence      = greatest(j.fence + 1, v_now),
                     worker_id  = p_worker,
                     started_at = howdah.now(),
@@ -180,7 +186,7 @@ BEGIN
                     SELECT l.t FROM from_late AS l UNION ALL SELECT f.t FROM from_first AS f))
                 RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
                           j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
-                          j.retry::text, extract(epoch FROM j.deadline - howdah.now())::text),
+                          j.retry::text, CASE WHEN isfinite(j.deadline) THEN extract(epoch FROM j.deadline - howdah.now())::text END),
             position AS (
                 SELECT CASE WHEN f.x < pg_snapshot_xmax(n.s) THEN f.x
                             ELSE pg_snapshot_xmax(n.s) END AS x,
@@ -203,7 +209,8 @@ BEGIN
             RETURN QUERY
             SELECT * FROM howdah.claim_line(
                 v_lane.queue, v_lane.priority, v_left, p_worker,
-                p_served -> v_lane.queue ->> v_lane.priority::text);
+                CASE WHEN p_served IS NULL THEN howdah.any_line(v_lane.queue, v_lane.priority)
+                     ELSE p_served -> v_lane.queue ->> v_lane.priority::text END);
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             v_left := v_left - greatest(v_rows - 1, 0);
             EXIT WHEN v_taken < v_share OR v_left <= 0;

@@ -102,7 +102,10 @@ BEGIN
         ready_xid   = CASE
             WHEN j.held IS NOT NULL OR v_moves AND NOT v_due THEN NULL
             WHEN j.ready_xid IS NULL AND v_moves
-              OR j.ready_xid IS NOT NULL AND (p_changes ->> 'priority')::smallint <> j.priority
+              -- In another lane or line, whoever looks there may have passed its number by.
+              OR j.ready_xid IS NOT NULL AND (
+                  (p_changes ->> 'priority')::smallint <> j.priority
+                  OR p_changes ?| '{limits,group}')
             THEN pg_current_xact_id()
             ELSE j.ready_xid END,
         retry       = coalesce(p_changes -> 'retry', j.retry),

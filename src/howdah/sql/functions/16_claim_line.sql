@@ -22,8 +22,9 @@
 -- claim on, and of a few before it that are named in the quota's row.
 --
 -- Beside jobs it answers with one row whose id is null and whose task is 'line': hint is the line
--- served last, attempt is how many lines were held up at the least, and expire_in is in how many
--- seconds the first window of a rate opens.
+-- served last, attempt is how many lines were held up at the least, crash_count is 1 when there are
+-- more lines than were looked at, and expire_in is in how many seconds the first window of a rate
+-- opens.
 
 -- The line of a job that is sent.
 CREATE OR REPLACE FUNCTION howdah.line_of(
@@ -33,7 +34,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE WHEN p_policy IN ('singleton', 'stately', 'key_strict_fifo') THEN coalesce(p_key, '')
                 WHEN p_group IS NOT NULL OR p_limits IS NOT NULL
-                THEN concat_ws('|', p_group, array_to_string(p_limits, '|')) END
+                -- A group alone has no bar, so none shares a line with a limit of its name.
+                THEN coalesce(p_group, '') || coalesce('|' || array_to_string(p_limits, '|'), '') END
 $$;
 
 -- Makes known that a lane has these lines, and which queues a quota holds up. Until the caller has
@@ -72,6 +74,19 @@ BEGIN
                           WHERE q.name = howdah.quota_of(e) AND q.queue = p_queue);
     END IF;
 END
+$$;
+
+-- Some line of a lane, for whoever does not remember which was served last.
+CREATE OR REPLACE FUNCTION howdah.any_line(p_queue text, p_priority smallint) RETURNS text
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT l.line FROM howdah.line AS l
+    WHERE l.queue = p_queue AND l.priority = p_priority
+    ORDER BY l.line
+    OFFSET floor(random() * (SELECT count(*) FROM (
+        SELECT FROM howdah.line AS c
+        WHERE c.queue = p_queue AND c.priority = p_priority LIMIT 1000) AS n))
+    LIMIT 1
 $$;
 
 -- Forgets lines that nobody used for a while and of which no job is live. Answers with how many.
@@ -305,7 +320,7 @@ BEGIN
         UPDATE howdah.job AS j
         SET state      = 'active',
             ready_xid  = NULL,
-            attempt    = j.attempt + 1,
+            attempt    = least(j.attempt, 2147483646) + 1,
             fence      = greatest(j.fence + 1, v_now),
             worker_id  = p_worker,
             started_at = howdah.now(),
@@ -314,7 +329,7 @@ BEGIN
         WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
         RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
                   j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
-                  j.retry::text, extract(epoch FROM j.deadline - howdah.now())::text)
+                  j.retry::text, CASE WHEN isfinite(j.deadline) THEN extract(epoch FROM j.deadline - howdah.now())::text END)
     SELECT NULL::text, NULL::bigint, 0, NULL::smallint, p_queue, 'line', p_priority, NULL::text,
            NULL::text, NULL::text, NULL::float8, NULL::text,
            -- Those that had to stay behind for want of room are first next time.
@@ -344,7 +359,7 @@ AS $$
 DECLARE
     -- A line costs a look, so several jobs of each are taken where many are wanted; where few are,
     -- more lines are looked at than there are places, since some may be held up.
-    v_most   int  := least(greatest(p_limit / 4, 20), 200);
+    v_most   int  := least(greatest(p_limit / 4, 50), 200);
     v_after  text := p_after;
     v_lines  text[];
     v_xids   xid8[];
@@ -354,6 +369,8 @@ DECLARE
     v_locked text[];
     v_alone  boolean;
     v_share  bigint;
+    v_first  text;
+    v_is_last boolean;
     v_taking bigint;
     v_chance float8;
     v_rows   bigint;
@@ -366,6 +383,9 @@ BEGIN
         FROM howdah.next_lines(p_queue, p_priority, v_after, v_most) AS n;
         EXIT WHEN v_lines IS NULL;
         v_share := ceil(p_limit::float8 / cardinality(v_lines));
+        -- All round: fewer than there may be, or the one that came first comes again.
+        v_is_last := cardinality(v_lines) < v_most OR v_first = ANY (v_lines);
+        v_first := coalesce(v_first, v_lines[1]);
         IF v_names IS NULL AND v_alone IS NOT TRUE THEN
             RETURN QUERY
             SELECT * FROM howdah.claim_groups(
@@ -373,6 +393,10 @@ BEGIN
             RETURN;
         END IF;
         IF v_alone THEN
+            -- Where no worker ever was, nobody has made the row that is to be locked.
+            IF NOT EXISTS (SELECT FROM howdah.queue AS q WHERE q.name = p_queue) THEN
+                INSERT INTO howdah.queue (name) VALUES (p_queue) ON CONFLICT DO NOTHING;
+            END IF;
             PERFORM FROM howdah.queue AS q WHERE q.name = p_queue FOR NO KEY UPDATE SKIP LOCKED;
             v_alone := FOUND;
         END IF;
@@ -434,12 +458,14 @@ BEGIN
                 ORDER BY j.id
                 LIMIT 1) AS f ON true),
         quota AS MATERIALIZED (
-            SELECT q.name, q.slots_from, q.slots_of, (q.settings ->> 'total')::int AS total,
-                   (q.settings ->> 'per_key')::int AS per_key, q.settings -> 'tiers' AS tiers,
+            SELECT q.name, q.slots_from, q.slots_of, (q.settings ->> 'total')::numeric::int AS total,
+                   (q.settings ->> 'per_key')::numeric::int AS per_key, q.settings -> 'tiers' AS tiers,
                    CASE WHEN (q.settings ->> 'per') IS NOT NULL
-                        THEN (q.settings ->> 'rate')::int END AS rate,
+                        THEN (q.settings ->> 'rate')::numeric::int END AS rate,
                    (q.settings ->> 'per')::float8 AS per,
-                   greatest(extract(epoch FROM q.blocked_until - howdah.now()), 0)::float8 AS blocked
+                   CASE WHEN isfinite(q.blocked_until)
+                        THEN greatest(extract(epoch FROM q.blocked_until - howdah.now()), 0)
+                        WHEN q.blocked_until > howdah.now() THEN 1e9 END::float8 AS blocked
             FROM howdah.quota AS q
             WHERE q.name = ANY (v_locked)),
         -- What each line draws from. An entry whose quota is locked by another, or not known, lets
@@ -453,7 +479,7 @@ BEGIN
                 ('total', q.name, '', q.total),
                 ('key', q.name, howdah.key_of(e.entry),
                  CASE WHEN howdah.key_of(e.entry) <> ''
-                      THEN coalesce((q.tiers ->> howdah.tier_of(e.entry))::int, q.per_key) END),
+                      THEN coalesce((q.tiers ->> howdah.tier_of(e.entry))::numeric::int, q.per_key) END),
                 ('rate', q.name, howdah.key_of(e.entry), q.rate),
                 ('none', coalesce(q.name, ''), '',
                  CASE WHEN q.name IS NULL OR q.blocked > 0 THEN 0 END)
@@ -541,8 +567,10 @@ BEGIN
                           WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = h.line
                             AND j.ready_xid = s.x
                             AND (j.ready_xid, j.id) < (h.pos_xid, h.pos_id)
-                            -- What was counted is what is taken, also where somebody wrote rows by hand.
+                            -- What was counted is what is taken, also where somebody wrote rows by hand; and whoever
+                            -- may only run alone is not taken with others.
                             AND j.limits IS NOT DISTINCT FROM h.limits
+                            AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
                           ORDER BY j.id
                           LIMIT h.n
                           FOR UPDATE SKIP LOCKED) AS f
@@ -554,6 +582,7 @@ BEGIN
                               AND (j.ready_xid, j.id) >= (h.pos_xid, h.pos_id)
                               -- What was counted is what is taken, also where somebody wrote rows by hand.
                               AND j.limits IS NOT DISTINCT FROM h.limits
+                            AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
                             ORDER BY j.ready_xid, j.id
                             LIMIT h.n
                             FOR UPDATE SKIP LOCKED) AS f) AS u
@@ -566,6 +595,7 @@ BEGIN
                 SELECT j.ctid AS t
                 FROM howdah.job AS j
                 WHERE j.id = s.id AND j.ready_xid IS NOT NULL
+                  AND j.limits IS NOT DISTINCT FROM s.limits
                 FOR UPDATE SKIP LOCKED) AS c
             WHERE s.n > 0 AND s.alone),
         moved AS (
@@ -603,7 +633,7 @@ BEGIN
             UPDATE howdah.job AS j
             SET state      = 'active',
                 ready_xid  = NULL,
-                attempt    = j.attempt + 1,
+                attempt    = least(j.attempt, 2147483646) + 1,
                 fence      = greatest(j.fence + 1, v_now),
                 worker_id  = p_worker,
                 started_at = howdah.now(),
@@ -646,7 +676,9 @@ BEGIN
         begun AS (
             INSERT INTO howdah.begun AS b (name, key, counts_until, jobs)
             SELECT n.name, n.key,
-                   to_timestamp(ceil((extract(epoch FROM howdah.now())::float8 + n.per) / (n.per / 64))
+                   -- By the clock: this transaction may have begun a while ago.
+                   to_timestamp(ceil((extract(epoch FROM howdah.now() + (clock_timestamp() - now()))::float8
+                                      + n.per) / (n.per / 64))
                                 * (n.per / 64)),
                    n.jobs
             FROM (SELECT q.name, howdah.key_of(e.entry) AS key, q.per, count(*) AS jobs
@@ -658,7 +690,7 @@ BEGIN
             ON CONFLICT (name, key, counts_until) DO UPDATE SET jobs = b.jobs + EXCLUDED.jobs)
         SELECT NULL::text, NULL::bigint,
                (SELECT count(*) FROM share AS s WHERE s.n < 1)::int + v_round - 1,
-               NULL::smallint, p_queue, 'line', p_priority, NULL::text, NULL::text, NULL::text,
+               (NOT v_is_last)::int::smallint, p_queue, 'line', p_priority, NULL::text, NULL::text, NULL::text,
                (SELECT min(CASE p.kind
                            WHEN 'none' THEN nullif(p.blocked, 0)
                            ELSE (SELECT extract(epoch FROM min(b.counts_until) - howdah.now())::float8
@@ -673,15 +705,15 @@ BEGIN
                     THEN (SELECT s.line FROM share AS s WHERE s.n > 0 ORDER BY s.place DESC LIMIT 1)
                     ELSE v_lines[cardinality(v_lines)] END
         -- Once, by the last round.
-        WHERE v_round = 10 OR cardinality(v_lines) < v_most OR EXISTS (SELECT FROM claimed AS c)
+        WHERE v_round = 10 OR v_is_last OR EXISTS (SELECT FROM claimed AS c)
         UNION ALL
         SELECT c.id::text, c.fence, c.attempt, c.crash_count, c.queue, c.task, c.priority,
                c.args::text, c.key, c.tags::text, extract(epoch FROM c.expire_in)::float8,
-               c.retry::text, extract(epoch FROM c.deadline - howdah.now())::text
+               c.retry::text, CASE WHEN isfinite(c.deadline) THEN extract(epoch FROM c.deadline - howdah.now())::text END
         FROM claimed AS c;
         GET DIAGNOSTICS v_rows = ROW_COUNT;
         v_after := v_lines[cardinality(v_lines)];
-        EXIT WHEN v_rows > 1 OR cardinality(v_lines) < v_most;
+        EXIT WHEN v_rows > 1 OR v_is_last;
     END LOOP;
 END
 $$;

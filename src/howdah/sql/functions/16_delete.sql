@@ -15,6 +15,7 @@ DECLARE
     v_ids    uuid[];
     v_states text[];
     v_over   jsonb;
+    v_freed  text[];
 BEGIN
     -- In one order, as everybody who takes several: two who delete the same must not wait for
     -- each other. The state counts once the lock is had, since a claim may be under way.
@@ -43,7 +44,12 @@ BEGIN
     IF v_over IS NOT NULL THEN
         PERFORM howdah.follow(v_over);
     END IF;
-    DELETE FROM howdah.blocked_key AS b WHERE b.job_id = ANY (v_ids);
+    WITH freed AS (
+        DELETE FROM howdah.blocked_key AS b WHERE b.job_id = ANY (v_ids) RETURNING b.queue)
+    SELECT array_agg(DISTINCT f.queue) INTO v_freed FROM freed AS f;
+    IF v_freed IS NOT NULL THEN
+        PERFORM howdah.wake_queues(v_freed);
+    END IF;
     RETURN QUERY SELECT g.id, g.state FROM unnest(v_ids, v_states) AS g (id, state);
 END
 $$;

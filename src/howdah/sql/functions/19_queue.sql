@@ -243,7 +243,7 @@ BEGIN
         WHEN 'full_timeout' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
             THEN e.value::numeric BETWEEN 0 AND 3153600000 ELSE false END
         WHEN 'ageing' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
-            THEN e.value::numeric > 0 AND e.value::numeric <= 3153600000 ELSE false END
+            THEN e.value::numeric BETWEEN 0.001 AND 3153600000 ELSE false END
         WHEN 'priority' THEN CASE WHEN jsonb_typeof(e.value) = 'number'
             THEN e.value::numeric BETWEEN -32768 AND 32767 AND e.value::numeric % 1 = 0
             ELSE false END
