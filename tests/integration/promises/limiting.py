@@ -268,7 +268,7 @@ GUARDS = [
         a_claimer_that_sees_another_first_does_not_run_two_of_a_singleton,
     ),
     Guard(
-        LINE,
+        "functions/15_line",
         "OR p_policy = 'key_strict_fifo' AND EXISTS (",
         "OR false AND EXISTS (",
         a_key_that_failed_is_blocked,

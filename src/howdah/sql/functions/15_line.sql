@@ -1,0 +1,207 @@
+-- line_of, line_up, next_lines: which lines there are, and where in each to look
+--
+-- Jobs with a group, limits or a policy by key stand in lines: functions/16_claim_line tells how they
+-- are claimed.
+
+-- The line of a job that is sent.
+CREATE OR REPLACE FUNCTION howdah.line_of(
+    p_policy text, p_key text, p_group text, p_limits text[]
+) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN p_policy IN ('singleton', 'stately', 'key_strict_fifo') THEN coalesce(p_key, '')
+                WHEN p_group IS NOT NULL OR p_limits IS NOT NULL
+                -- A group alone has no bar, so none shares a line with a limit of its name.
+                THEN coalesce(p_group, '') || coalesce('|' || array_to_string(p_limits, '|'), '') END
+$$;
+
+-- Makes known that a lane has these lines, and which queues a quota holds up. Until the caller has
+-- committed, nobody may forget the lines.
+DROP FUNCTION IF EXISTS howdah.line_up(text, smallint, text[]);
+CREATE OR REPLACE FUNCTION howdah.line_up(
+    p_queue text, p_priority smallint, p_limits text[], p_lines text[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_known text[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM howdah.lane AS l
+                   WHERE l.queue = p_queue AND l.priority = p_priority AND l.lined) THEN
+        INSERT INTO howdah.lane (queue, priority, lined) VALUES (p_queue, p_priority, true);
+    END IF;
+    SELECT array_agg(k.line) INTO v_known
+    FROM (SELECT l.line
+          FROM unnest(p_lines) AS w (line)
+          JOIN howdah.line AS l
+              ON l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
+          ORDER BY l.line
+          FOR KEY SHARE OF l) AS k;
+    IF v_known IS NULL OR NOT p_lines <@ v_known THEN
+        INSERT INTO howdah.line (queue, priority, line)
+        SELECT p_queue, p_priority, w.line FROM unnest(p_lines) AS w (line)
+        EXCEPT
+        SELECT p_queue, p_priority, k.line FROM unnest(v_known) AS k (line);
+    END IF;
+    IF p_limits IS NOT NULL THEN
+        INSERT INTO howdah.quota_queue (name, queue)
+        SELECT DISTINCT howdah.quota_of(e), p_queue
+        FROM unnest(p_limits) AS e
+        WHERE NOT EXISTS (SELECT FROM howdah.quota_queue AS q
+                          WHERE q.name = howdah.quota_of(e) AND q.queue = p_queue);
+    END IF;
+END
+$$;
+
+-- Some line of a lane, for whoever does not remember which was served last.
+CREATE OR REPLACE FUNCTION howdah.any_line(p_queue text, p_priority smallint) RETURNS text
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT l.line FROM howdah.line AS l
+    WHERE l.queue = p_queue AND l.priority = p_priority
+    ORDER BY l.line
+    OFFSET floor(random() * (SELECT count(*) FROM (
+        SELECT FROM howdah.line AS c
+        WHERE c.queue = p_queue AND c.priority = p_priority LIMIT 1000) AS n))
+    LIMIT 1
+$$;
+
+-- Forgets lines that nobody used for a while and of which no job is live. Answers with how many.
+CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_rows  tid[];
+    v_count bigint;
+BEGIN
+    v_rows := ARRAY(
+        SELECT l.ctid FROM howdah.line AS l
+        WHERE l.used_at < howdah.now() - interval '5 minutes'
+        LIMIT p_limit
+        FOR UPDATE SKIP LOCKED);
+    -- In a later snapshot than the locks: a sender has either committed, or waits for them.
+    DELETE FROM howdah.line AS l
+    WHERE l.ctid = ANY (v_rows)
+      AND NOT EXISTS (
+          SELECT FROM howdah.job AS j
+          WHERE j.line IS NOT NULL AND j.queue = l.queue AND j.priority = l.priority
+            AND j.line = l.line);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
+
+-- An entry of job.limits is 'name', 'name:key' or 'name/tier:key'.
+CREATE OR REPLACE FUNCTION howdah.quota_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT split_part(split_part(p_entry, ':', 1), '/', 1) $$;
+
+CREATE OR REPLACE FUNCTION howdah.tier_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT split_part(split_part(p_entry, ':', 1), '/', 2) $$;
+
+CREATE OR REPLACE FUNCTION howdah.key_of(p_entry text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT CASE WHEN position(':' IN p_entry) > 0
+                  THEN substr(p_entry, position(':' IN p_entry) + 1) ELSE '' END $$;
+
+-- The next lines of a lane that have a claimable job: those after p_after, then from the first; and
+-- of them where to look, which quotas the job that is first in any of them draws from, and whether
+-- any may only run alone. The late transactions are those of all of them.
+DROP FUNCTION IF EXISTS howdah.next_lines(text, smallint, text, int);
+CREATE FUNCTION howdah.next_lines(
+    p_queue text, p_priority smallint, p_after text, p_most int
+) RETURNS TABLE (lines text[], xids xid8[], ids uuid[], late xid8[], names text[], alone boolean)
+LANGUAGE sql STABLE
+AS $$
+    WITH later AS MATERIALIZED (
+        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 1 AS half
+        FROM howdah.line AS l
+        CROSS JOIN LATERAL (
+            SELECT u.limits, u.policy
+            FROM (SELECT f.limits, f.policy
+                  FROM unnest(l.late) AS s (x)
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits, j.policy FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                        AND j.ready_xid = s.x
+                      LIMIT 1) AS f
+                  UNION ALL
+                  SELECT f.limits, f.policy
+                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                        WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                          AND j.ready_xid IS NOT NULL
+                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                        ORDER BY j.ready_xid, j.id
+                        LIMIT 1) AS f) AS u
+            LIMIT 1) AS h
+        WHERE l.queue = p_queue AND l.priority = p_priority AND l.line > p_after
+        ORDER BY l.line
+        LIMIT p_most),
+    sooner AS MATERIALIZED (
+        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 2 AS half
+        FROM howdah.line AS l
+        CROSS JOIN LATERAL (
+            SELECT u.limits, u.policy
+            FROM (SELECT f.limits, f.policy
+                  FROM unnest(l.late) AS s (x)
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits, j.policy FROM howdah.job AS j
+                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                        AND j.ready_xid = s.x
+                      LIMIT 1) AS f
+                  UNION ALL
+                  SELECT f.limits, f.policy
+                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                        WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
+                          AND j.ready_xid IS NOT NULL
+                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                        ORDER BY j.ready_xid, j.id
+                        LIMIT 1) AS f) AS u
+            LIMIT 1) AS h
+        WHERE l.queue = p_queue AND l.priority = p_priority
+          AND (p_after IS NULL OR l.line <= p_after)
+        ORDER BY l.line
+        LIMIT p_most - (SELECT count(*) FROM later AS c)),
+    -- Two first senders may have left a line twice.
+    found AS MATERIALIZED (
+        SELECT DISTINCT ON (b.half, b.line) b.*
+        FROM (SELECT * FROM later AS l UNION ALL SELECT * FROM sooner AS e) AS b
+        ORDER BY b.half, b.line)
+    SELECT array_agg(f.line ORDER BY f.half, f.line),
+           array_agg(f.pos_xid ORDER BY f.half, f.line),
+           array_agg(f.pos_id ORDER BY f.half, f.line),
+           coalesce((SELECT array_agg(DISTINCT e.xid) FROM found AS x, unnest(x.late) AS e (xid)), '{}'),
+           (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
+            FROM (SELECT x.limits FROM found AS x
+                  UNION ALL
+                  -- Of an ordered policy the one that was sent first may be another.
+                  SELECT o.limits
+                  FROM found AS x
+                  CROSS JOIN LATERAL (
+                      SELECT j.limits FROM howdah.job AS j
+                      WHERE x.policy IN ('key_strict_fifo', 'stately')
+                        AND j.queue = p_queue AND j.line = x.line
+                        AND j.policy IN ('key_strict_fifo', 'stately')
+                      ORDER BY j.id
+                      LIMIT 1) AS o) AS d,
+                 unnest(d.limits) AS e (entry)),
+           bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))
+    FROM found AS f
+$$;
+
+-- Whether the job at the head of a line with a policy must wait for another of its line.
+CREATE OR REPLACE FUNCTION howdah.must_wait(
+    p_policy text, p_queue text, p_line text
+) RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT EXISTS (
+               SELECT FROM howdah.job AS j
+               WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'active'
+                 AND j.policy IN ('singleton', 'stately', 'key_strict_fifo'))
+        -- A job of the line has failed, and is neither retried nor deleted yet.
+        OR p_policy = 'key_strict_fifo' AND EXISTS (
+               SELECT FROM howdah.blocked_key AS b
+               WHERE b.queue = p_queue AND b.line = p_line)
+$$;
