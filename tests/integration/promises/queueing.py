@@ -19,6 +19,10 @@ from tests.integration.promises.stage import Stage, without_waiting
 
 QUEUE = "functions/19_queue"
 SEND = "functions/03_send"
+LANE = """CREATE TABLE howdah.lane (
+    queue    text     NOT NULL,
+    priority smallint NOT NULL
+"""
 
 
 def _send(desk: Desk, *, task: str = "t", key: str | None = None, **defaults: object) -> Receipt:
@@ -187,6 +191,7 @@ def a_running_job_of_a_paused_task_goes_on(stage: Stage) -> None:
 
     stage.desk.run(queues.hold("t", after=None, limit=10))
 
+    assert stage.desk.row(claim[0].id)["held"] is None
     assert 1 == stage.desk.finish(*claim)
 
 
@@ -367,5 +372,24 @@ GUARDS = [
         "LEFT JOIN howdah.pause AS p ON p.kind = 'everything'",
         "LEFT JOIN howdah.pause AS p ON false",
         a_queue_made_known_while_everything_is_paused_is_paused,
+    ),
+    Guard(
+        "migrations/0001_foundation",
+        LANE + ");",
+        LANE.rstrip() + ",\n    UNIQUE (queue, priority)\n);",
+        a_first_send_waits_for_no_other,
+    ),
+    Guard(
+        QUEUE,
+        "IF v_waiting <= v_max THEN",
+        "IF v_waiting <= v_max + 1 THEN",
+        a_full_queue_takes_no_more,
+    ),
+    Guard(
+        QUEUE,
+        "AND j.state IN ('created', 'retry') AND j.held IS NULL\n"
+        "        FOR UPDATE OF j SKIP LOCKED)",
+        "AND j.held IS NULL\n        FOR UPDATE OF j SKIP LOCKED)",
+        a_running_job_of_a_paused_task_goes_on,
     ),
 ]
