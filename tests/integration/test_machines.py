@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.integration.desk import Desk
+from tests.integration.machines.flows import Flows
 from tests.integration.machines.ground import ALWAYS, CLOCK, Ground
 from tests.integration.machines.lines import Lines
 
 MOST_ROUNDS = 10
 
 
-@pytest.fixture(params=[Lines], ids=lambda machine: machine.__name__.lower())
+@pytest.fixture(params=[Lines, Flows], ids=lambda machine: machine.__name__.lower())
 def machine(
     database_url: str, schema: str, request: pytest.FixtureRequest
 ) -> Iterator[type[Ground]]:
