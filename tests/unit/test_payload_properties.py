@@ -158,3 +158,16 @@ def test_any_text_is_either_decoded_or_refused(text: str) -> None:
         return
 
     assert ["it"] == list(arguments)
+
+
+@settings(max_examples=300)
+@given(st.lists(ANY_VALUES, min_size=1, max_size=3), st.sampled_from([Any, str, float | None, int]))
+def test_many_are_encoded_and_refused_as_each_would_be(values: list[Any], hint: Any) -> None:
+    found = signature_of(hint)
+    try:
+        each = [found.encode((value,), {}) for value in values]
+    except PayloadError as refusal:
+        with pytest.raises(type(refusal)):
+            found.encode_many([(value,) for value in values])
+    else:
+        assert each == found.encode_many([(value,) for value in values])

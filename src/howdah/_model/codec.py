@@ -5,7 +5,7 @@ Pydantic does the work; a codec adds the promise that what it wrote can be store
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -17,6 +17,7 @@ from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 
 from howdah._model.json_limits import (
     Offence,
+    are_suspect,
     find_offence,
     find_offence_in_text,
     find_unencodable,
@@ -102,6 +103,27 @@ class Codec:
         if self._is_read_back:
             self._read_back(text)
         return text
+
+    def dump_many(self, values: Iterable[Any]) -> list[str] | None:
+        """Check and encode many values, as `check` and `dump` would each.
+
+        Returns:
+            None when something about any of them is not plainly right: `dump` knows what.
+        """
+        if self._is_read_back:
+            return None
+        check, dump = self.check, self._dump
+        try:
+            texts = [
+                dump(check(value), warnings=False, round_trip=True, by_alias=False).decode()
+                for value in values
+            ]
+        except Exception:
+            # Anything may be raised: serializers and generators are code of the user's.
+            return None
+        if are_suspect(texts) or (self._hides_nan and any("null" in text for text in texts)):
+            return None
+        return texts
 
     def _read_back(self, text: str) -> None:
         try:

@@ -8,10 +8,16 @@ order it was given in.
 from __future__ import annotations
 
 import os
+import sys
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import overload
 from uuid import UUID
+
+# The bits of the counter that stand behind the two of the variant.
+_LOW = 0x3FFF
+_VARIANT = 0x8000
 
 
 def uuid7() -> str:
@@ -22,13 +28,28 @@ def uuid7() -> str:
 def uuid7s(count: int) -> list[str]:
     """Make many, as text, in rising order."""
     stamp = f"{time.time_ns() // 1_000_000:012x}"
-    head = f"{stamp[:8]}-{stamp[8:]}-7"
     noise = os.urandom(6 * count + 2).hex()
-    start = int(noise[-4:], 16)
-    return [
-        f"{head}{counter >> 14 & 0xFFF:03x}-{0x8000 | counter & 0x3FFF:04x}-{noise[at : at + 12]}"
-        for counter, at in zip(range(start, start + count), range(0, 12 * count, 12), strict=True)
-    ]
+    first = int(noise[-4:], 16)
+    end = first + count
+    ids: list[str] = []
+    # In runs whose counters differ only in their low 14 bits. Formatting numbers one by one would
+    # take more than half of the time.
+    for begin in range(first & ~_LOW, end, _LOW + 1):
+        counters = range(max(begin, first), min(begin + _LOW + 1, end))
+        head = f"{stamp[:8]}-{stamp[8:]}-7{begin >> 14 & 0xFFF:03x}-"
+        lows = array("H", [_VARIANT | low & _LOW for low in counters])
+        if sys.byteorder == "little":
+            lows.byteswap()
+        digits = lows.tobytes().hex()
+        ids += [
+            f"{head}{digits[low : low + 4]}-{noise[at : at + 12]}"
+            for low, at in zip(
+                range(0, 4 * len(counters), 4),
+                range(12 * (counters.start - first), 12 * (counters.stop - first), 12),
+                strict=True,
+            )
+        ]
+    return ids
 
 
 class JobIds(Sequence[UUID]):

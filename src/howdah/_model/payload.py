@@ -157,16 +157,14 @@ class Signature:
         Raises:
             PayloadError: As `encode`; the message says which item it was.
         """
-        names, width = self._positional, len(self._positional)
-        encode_values = self._encode_values
+        items = list(items)
+        plain = self._encode_plain(items)
+        if plain is not None:
+            return plain
         texts: list[str] = []
-        append = texts.append
         for item in items:
             try:
-                if type(item) is tuple and len(item) <= width:
-                    append(encode_values(dict(zip(names, item))))  # noqa: B905 - as above
-                else:
-                    append(self._encode_item(item))
+                texts.append(self._encode_item(item))
             except (PayloadMismatchError, PayloadValueError, PayloadTooLargeError) as error:
                 error.args = (f"item {len(texts)}: {error}",)
                 raise
@@ -243,6 +241,18 @@ class Signature:
                 limit=self.limit,
             )
         return text
+
+    def _encode_plain(self, items: list[Any]) -> list[str] | None:
+        """Encode many jobs in which nothing is wrong; None when there may be something."""
+        names, width = self._positional, len(self._positional)
+        if not items or set(map(type, items)) != {tuple} or max(map(len, items)) > width:
+            return None
+        values = [dict(zip(names, item)) for item in items]  # noqa: B905 - as above
+        texts = self._arguments.dump_many(values)
+        # A character has at most four bytes: most texts need not be encoded to know their size.
+        if texts is None or max(map(len, texts)) * 4 > self.limit:
+            return None
+        return texts
 
     def _encode_item(self, item: Any) -> str:
         if isinstance(item, Mapping):

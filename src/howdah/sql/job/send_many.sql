@@ -12,23 +12,31 @@ WITH place AS MATERIALIZED (
 sent AS (
     INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in, retention,
                             start_after, ready_xid, deadline, line, limits, dead_letter)
-    SELECT s.id, :queue::text, :task::text, :priority::int8::smallint, s.args::jsonb,
-           :tags::text::text[], :retry::text::jsonb,
-           :expire_in::float8 * interval '1 second', :retention::float8 * interval '1 second',
-           o.start_after,
+    SELECT s.id, :queue::text, :task::text, o.priority, s.args::jsonb, o.tags, o.retry,
+           o.expire_in, o.retention, o.start_after,
            CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END,
            o.deadline,
-           howdah.line_of(NULL, NULL, s.in_group, string_to_array(s.limits, E'\x1f')),
-           string_to_array(s.limits, E'\x1f'), :dead_letter::text
+           -- Asked only where there may be one: for a plain job it would cost as much as half of
+           -- all that is left of the insert.
+           CASE WHEN s.in_group IS NOT NULL OR s.limits IS NOT NULL
+                THEN howdah.line_of(NULL, NULL, s.in_group, string_to_array(s.limits, E'\x1f')) END,
+           CASE WHEN s.limits IS NOT NULL THEN string_to_array(s.limits, E'\x1f') END,
+           o.dead_letter
     FROM place AS p
     CROSS JOIN unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e'),
                       string_to_array(:groups::text, E'\x1e', ''),
                       string_to_array(:limits::text, E'\x1e', '')) AS s (id, args, in_group, limits)
-    CROSS JOIN (SELECT coalesce(:start_after::text::timestamptz,
+    -- What all of them have is reckoned once.
+    CROSS JOIN (SELECT :priority::int8::smallint, :tags::text::text[], :retry::text::jsonb,
+                       :expire_in::float8 * interval '1 second',
+                       :retention::float8 * interval '1 second',
+                       coalesce(:start_after::text::timestamptz,
                                 howdah.now() + :delay::float8 * interval '1 second'),
                        coalesce(:deadline::text::timestamptz,
-                                howdah.now() + :deadline_in::float8 * interval '1 second')
-               ) AS o (start_after, deadline)
+                                howdah.now() + :deadline_in::float8 * interval '1 second'),
+                       :dead_letter::text
+                OFFSET 0) AS o (priority, tags, retry, expire_in, retention, start_after, deadline,
+                                dead_letter)
     WHERE NOT p.asks
     RETURNING ready_xid, line),
 asked AS (
