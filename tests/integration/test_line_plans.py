@@ -1,0 +1,118 @@
+"""What claims of jobs in lines touch, under wrong statistics and past dead entries.
+
+As test_plans.py does for plain jobs: scans, index entries and rows are counted, not time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from howdah._db import queue as queues
+from howdah._db import quota as quotas
+from tests.integration.desk import Desk
+from tests.integration.touched import touched_by
+
+MANY = 20_000
+LINES = 1_000
+BATCH = 20
+# For one job of a batch: a look for its line, for its place in it and at what else runs there.
+EACH = 30
+# By how much the memory of a line may lag behind, in looks past some hundreds of jobs: see
+# functions/16_claim_line.
+LAG = 4_000
+
+CROWD = """
+    INSERT INTO howdah.job (id, queue, task, args, ready_xid, line, key, limits, policy)
+    SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', pg_catalog.pg_current_xact_id(),
+           pg_catalog.format(%s, pg_catalog.mod(n, %s)),
+           pg_catalog.format(%s, pg_catalog.mod(n, %s)),
+           pg_catalog.string_to_array(%s::text, ','), %s::text
+    FROM pg_catalog.generate_series(1, %s) AS n
+"""
+KNOWN = """
+    INSERT INTO howdah.line (queue, priority, line)
+    SELECT DISTINCT j.queue, j.priority, j.line FROM howdah.job AS j
+"""
+
+
+def one_limited_line(desk: Desk) -> None:
+    desk.sql(CROWD, "api", 1, "k%s", MANY + 1, "api", None, MANY)
+
+
+def a_thousand_groups(desk: Desk) -> None:
+    desk.sql(CROWD, "group-%s", LINES, "k%s", MANY + 1, None, None, MANY)
+
+
+def lines_of_a_policy(desk: Desk) -> None:
+    desk.sql(CROWD, "key-%s", LINES, "key-%s", LINES, None, "singleton", MANY)
+
+
+def lines_in_strict_order(desk: Desk) -> None:
+    desk.sql(CROWD, "key-%s", LINES, "key-%s", LINES, None, "key_strict_fifo", MANY)
+
+
+CROWDS = [one_limited_line, a_thousand_groups, lines_of_a_policy, lines_in_strict_order]
+
+
+@pytest.fixture
+def worker(desk: Desk) -> int:
+    """A worker of a queue of which nobody gathers statistics but the test."""
+    desk.sql("SET synchronous_commit = on")
+    for table in ("job", "line", "slot"):
+        desk.sql(f"ALTER TABLE howdah.{table} SET (autovacuum_enabled = false)")
+        desk.sql(f"ANALYZE howdah.{table}")
+    desk.sql("INSERT INTO howdah.lane (queue, priority, lined) VALUES ('q', 0, true)")
+    desk.run(queues.register({"q": None}))
+    desk.run(quotas.register({"api": {"total": 2 * MANY}}))
+    return desk.worker()
+
+
+@pytest.mark.parametrize("is_counted", [False, True], ids=["nobody counted", "counted"])
+@pytest.mark.parametrize("crowd", CROWDS, ids=lambda crowd: crowd.__name__.replace("_", " "))
+def test_a_claim_touches_no_more_than_its_lines(
+    desk: Desk, worker: int, crowd: Callable[[Desk], None], is_counted: bool
+) -> None:
+    crowd(desk)
+    desk.sql(KNOWN)
+    if is_counted:
+        desk.sql("ANALYZE howdah.job")
+    done: list[int] = []
+    # The first one marks in the index what is dead, for those who come later.
+    touched_by(desk, lambda: desk.claim(worker, limit=BATCH))
+
+    touched = touched_by(desk, lambda: done.append(len(desk.claim(worker, limit=BATCH))))
+
+    assert [BATCH] == done
+    assert touched.scans == 0
+    assert touched.entries <= EACH * BATCH
+    assert touched.rows <= EACH * BATCH
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [one_limited_line, a_thousand_groups],
+    ids=lambda crowd: crowd.__name__.replace("_", " "),
+)
+def test_a_claim_walks_few_dead_entries_of_its_lines(
+    desk: Desk, open_desk: Callable[[], Desk], worker: int, crowd: Callable[[Desk], None]
+) -> None:
+    forgotten = open_desk()
+    with forgotten.transaction():
+        forgotten.sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        forgotten.sql("SELECT 1")
+        crowd(desk)
+        desk.sql(KNOWN)
+        # The memory is moved on by chance: by the same chance each time.
+        desk.sql("SELECT pg_catalog.setseed(0.5)")
+        while claims := desk.claim(worker, limit=5 * BATCH):
+            desk.finish(*claims)
+        crowd(desk)
+        done: list[int] = []
+
+        touched = touched_by(desk, lambda: done.append(len(desk.claim(worker, limit=BATCH))))
+
+    assert [BATCH] == done
+    assert touched.scans == 0
+    assert touched.entries <= EACH * BATCH + LAG
