@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 
 from howdah import Howdah
 from howdah._db.migrate import migrate
+from howdah._db.profile import PROFILES, STANDARD, VARIABLE
 from howdah._db.statements import quote_literal, quote_name
 from howdah.embedded import Cluster
 
@@ -27,15 +29,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres", type=int, default=None, help="major version of the private Postgres to use"
     )
+    parser.addoption(
+        "--profile",
+        choices=PROFILES,
+        default=STANDARD,
+        help="make all schemas with this profile, and leave out what is about the other",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Processes that the tests start migrate too, so it is said where they hear it.
+    os.environ[VARIABLE] = str(config.getoption("--profile"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--chaos"):
-        return
-    skip = pytest.mark.skip(reason="a long run; give --chaos")
     for item in items:
-        if item.get_closest_marker("chaos"):
-            item.add_marker(skip)
+        if item.get_closest_marker("chaos") and not config.getoption("--chaos"):
+            item.add_marker(pytest.mark.skip(reason="a long run; give --chaos"))
+        if (only := item.get_closest_marker("standard")) and config.getoption(
+            "--profile"
+        ) != STANDARD:
+            item.add_marker(pytest.mark.skip(reason=f"of the standard profile: {only.args[0]}"))
 
 
 @pytest.fixture(scope="session")

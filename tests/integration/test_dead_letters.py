@@ -216,7 +216,7 @@ def test_a_group_and_limits_come_back(desk: Desk, app: Howdah) -> None:
 async def test_batches_go_on_to_the_end_and_say_how_far_they_are(desk: Desk, app: Howdah) -> None:
     desk.sql(
         "INSERT INTO howdah.job (id, queue, task, args, ready_xid, source)"
-        " SELECT howdah.uuid7(), 'dead', 't', '{}', pg_current_xact_id(), '{\"queue\": \"q\"}'"
+        " SELECT howdah.uuid7(), 'dead', 't', '{}', howdah.turn(), '{\"queue\": \"q\"}'"
         " FROM generate_series(1, 1200)"
     )
     told: list[BulkProgress] = []

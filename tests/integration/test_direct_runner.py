@@ -78,6 +78,7 @@ async def test_what_is_said_arrives_and_what_is_answered_is_read(
     assert args == desk.row(job_id)["args"]
 
 
+@pytest.mark.standard("a claim answers with a hint")
 async def test_numbers_and_nulls_arrive(runner: DirectRunner, desk: Desk) -> None:
     worker = await runner.run(
         workers.register(lease=2.5, pid=7, host="h", concurrency=3, queues=["q"], version="1")
@@ -120,6 +121,7 @@ async def test_what_is_refused_leaves_the_connection_as_it_was(
     assert [] == await runner.run(fleet.workers())
 
 
+@pytest.mark.standard("it listens")
 async def test_notifications_are_heard_while_nothing_is_asked(
     runner: DirectRunner, desk: Desk, ear: Ear
 ) -> None:
@@ -130,6 +132,7 @@ async def test_notifications_are_heard_while_nothing_is_asked(
     assert ["hello"] == await ear.until_some()
 
 
+@pytest.mark.standard("it listens")
 async def test_notifications_are_heard_while_an_answer_is_awaited(
     runner: DirectRunner, desk: Desk, ear: Ear
 ) -> None:

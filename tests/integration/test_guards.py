@@ -60,6 +60,8 @@ MODULES = (
     by_hand,
 )
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
+# What only the standard profile promises.
+STANDARD = {*promises_of(waking), claiming.a_hint_of_this_run_spares_the_walk}
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
 
 
@@ -163,11 +165,21 @@ def loading_without(guard: Guard) -> Callable[[str], tuple[Piece, ...]]:
     return loading
 
 
-@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize(
+    "promise",
+    [
+        pytest.param(promise, marks=pytest.mark.standard("it is about hints or notifications"))
+        if promise in STANDARD
+        else promise
+        for promise in PROMISES
+    ],
+    ids=lambda promise: promise.__name__,
+)
 def test_the_promise_holds(stage: Stage, promise: Promise) -> None:
     promise(stage)
 
 
+@pytest.mark.standard("guards are removed from the words of its files")
 @pytest.mark.parametrize("guard", GUARDS, ids=str)
 def test_without_its_guard_the_promise_is_broken(
     stage_without: Callable[[Guard], Stage], guard: Guard

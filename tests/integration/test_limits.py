@@ -437,6 +437,7 @@ def test_claims_by_hand_find_every_line(desk: Desk) -> None:
     assert free in [claim.id for _ in range(5) for claim in claimed(desk, limit=1)]
 
 
+@pytest.mark.standard("a portable schema has no position to look from")
 def test_a_job_that_moves_to_another_line_is_found_there(app: Howdah, desk: Desk) -> None:
     moved, other = send(desk, group="a"), send(desk, group="b")
     desk.sql(

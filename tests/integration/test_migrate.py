@@ -19,6 +19,7 @@ import pytest
 
 from howdah import Howdah, errors
 from howdah._db import migrate as migrations
+from howdah._db import profile
 from howdah._db.migrate import Migration, check_found, check_server, found_migration, migrate
 from howdah._db.statements import quote_name, render
 from tests.acceptance.harness import until
@@ -90,6 +91,7 @@ def send_to(url: str, schema: str) -> bool:
 # Many at once
 
 
+@pytest.mark.standard("it looks for waiting advisory locks")
 def test_of_ten_processes_that_wait_together_one_migrates(
     processes: ProcessPoolExecutor, connection: psycopg.Connection, database_url: str, fresh: str
 ) -> None:
@@ -181,13 +183,14 @@ def test_a_schema_that_is_behind_becomes_the_same_as_a_new_one(
         known = migrations.migrations()[:at]
         older.setattr(migrations, "migrations", lambda: known)
         # The functions of today may name what the migrations of then did not make.
-        older.setattr(migrations, "_function_files", list)
+        older.setattr(profile, "function_files", lambda _: [])
         migrate(database_url, schema=fresh)
 
     assert NAMES[at:] == migrate(database_url, schema=fresh)
     assert new == read_catalogue(connection, fresh)
 
 
+@pytest.mark.standard("a portable schema keeps the row that migrations lock")
 def test_what_a_failing_migration_did_is_undone(
     connection: psycopg.Connection, database_url: str, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

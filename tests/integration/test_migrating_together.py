@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 
 from howdah._db import migrate as migrations
 from howdah._db.statements import render
@@ -15,6 +16,7 @@ WAITS = """
 """
 
 
+@pytest.mark.standard("it holds the advisory lock of migrations")
 def test_one_that_waited_for_another_finds_its_work_done(database_url: str) -> None:
     schema = "migrated together"
     with (

@@ -17,6 +17,8 @@ from howdah._db.statements import quote_name
 from tests.integration.desk import Claim, Desk
 from tests.integration.touched import touched_by
 
+pytestmark = pytest.mark.standard("it is about the plans of its statements")
+
 MANY = 50_000
 BATCH = 20
 # For one job of a batch: its entry, its row, and some slack for looking twice.

@@ -246,8 +246,7 @@ async def test_a_retry_holds_back_those_behind_it_in_strict_order(app: Howdah, d
     desk.put_back(*desk.claim(), delay=60)
     waiting = desk.claim(limit=10)
     desk.sql(
-        "UPDATE howdah.job SET start_after = NULL, ready_xid = pg_current_xact_id()"
-        " WHERE state = 'retry'"
+        "UPDATE howdah.job SET start_after = NULL, ready_xid = howdah.turn() WHERE state = 'retry'"
     )
 
     desk.finish(*desk.claim(limit=10))

@@ -14,6 +14,8 @@ from tests.acceptance.harness import until
 from tests.conftest import Clock
 from tests.integration.desk import Claim, Desk, wait_until_blocked
 
+pytestmark = pytest.mark.standard("it is about who is notified")
+
 Open = Callable[[], Desk]
 LANES = "SELECT queue, priority FROM howdah.lane ORDER BY 1, 2"
 

@@ -94,7 +94,8 @@ def examine(connection: psycopg.Connection[Any], schema: str) -> list[Drift]:
             runner.run(_isolate())
             found = runner.run(_catalogue(schema))
             quoted = runner.run(_quoted(schema))
-            connection.execute(migrate.script(schema=beside).encode())
+            kind = migrate.profile_of(connection, schema)
+            connection.execute(migrate.script(schema=beside, made_for=kind).encode())
             expected = runner.run(_catalogue(beside))
     except PrivilegeError as error:
         raise PrivilegeError(

@@ -8,14 +8,14 @@ others wait and find it done. The functions are laid anew by every migration.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import psycopg
 
-from howdah._db import faults, roles
+from howdah._db import faults, profile, roles
 from howdah._db.statements import (
     DEFAULT_SCHEMA,
     quote_literal,
@@ -32,6 +32,12 @@ from howdah.errors import (
 
 OLDEST_POSTGRES = 15
 CONNECT_TIMEOUT = 10
+_MADE_TWICE = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateObject,
+)
 _NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 
 
@@ -69,23 +75,35 @@ def needed() -> int:
     return migrations()[-1].number
 
 
-def script(*, schema: str = DEFAULT_SCHEMA, after: int = 0) -> str:
+def script(*, schema: str = DEFAULT_SCHEMA, after: int = 0, made_for: str | None = None) -> str:
     """The SQL that brings a schema from migration `after` to the newest.
 
     It is what `migrate` runs, for those who run it by other means: psql, Alembic, Django.
+
+    Args:
+        schema: The schema.
+        after: Its migration.
+        made_for: Its profile; HOWDAH_PROFILE or the standard one when not given.
+
+    Raises:
+        UsageError: There is no such profile.
     """
-    parts = [_read("version/create")]
+    kind = profile.said(made_for) or profile.STANDARD
+    parts = _beginning(kind)
     for migration in migrations():
         if migration.number > after:
             parts += [migration.sql, _stamp(migration)]
-    parts += [file.read_text(encoding="utf-8") for file in _function_files()]
+    parts += [file.read_text(encoding="utf-8") for file in profile.function_files(kind)]
     parts.append(_read("version/close"))
-    text = "\n\n".join(parts).replace("__schema_name__", quote_name(schema))
-    return render_script(text.replace("__schema__", quote_literal(schema)), schema)
+    return _rendered(profile.words("\n\n".join(parts), kind), schema)
 
 
 def migrate(
-    url: str, *, schema: str = DEFAULT_SCHEMA, progress: Callable[[str], None] | None = None
+    url: str,
+    *,
+    schema: str = DEFAULT_SCHEMA,
+    made_for: str | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Apply the migrations that are missing, all or none.
 
@@ -94,6 +112,8 @@ def migrate(
     Args:
         url: Where the database is.
         schema: The schema to create or bring up to date.
+        made_for: The profile of a new schema; HOWDAH_PROFILE or the standard one when not given.
+            A schema keeps the one it was made with.
         progress: Told the name of each migration before it runs.
 
     Returns:
@@ -102,26 +122,30 @@ def migrate(
     Raises:
         DatabaseError: The database is unreachable, read-only, too old, or the role may not.
         SchemaAheadError: A newer version of Howdah has migrated this schema.
+        UsageError: The schema was made with another profile, or there is no such profile.
     """
     quote_name(schema)
+    wanted = profile.said(made_for)
     with (
         faults.translated(schema),
         psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection,
     ):
         check_server(connection.info.server_version)
         found = found_migration(connection, schema)
+        kind = profile.settle(
+            wanted, found=_found_profile(connection, schema, found), schema=schema
+        )
         if found >= needed():
             check_found(found, schema)
             return []
-        with connection.transaction():
-            connection.execute(_sql("version/lock", schema), {"schema": schema})
+        with _alone(connection, schema, kind):
             found = found_migration(connection, schema)
             applied = [migration for migration in migrations() if migration.number > found]
             for migration in applied:
                 if progress is not None:
                     progress(migration.name)
             if applied:
-                connection.execute(script(schema=schema, after=found).encode())
+                connection.execute(script(schema=schema, after=found, made_for=kind).encode())
                 roles.grant_again(connection, schema)
         check_found(max(found, applied[-1].number if applied else 0), schema)
         return [migration.name for migration in applied]
@@ -201,17 +225,54 @@ def found_migration(connection: psycopg.Connection, schema: str) -> int:
     return int(row[0]) if row else 0
 
 
+def profile_of(connection: psycopg.Connection, schema: str) -> str:
+    """The profile that a schema was made with."""
+    return _found_profile(connection, schema, 1) or profile.STANDARD
+
+
+def _found_profile(connection: psycopg.Connection, schema: str, found: int) -> str | None:
+    row = connection.execute(_sql("profile/exists", schema), {"schema": schema}).fetchone()
+    if row is not None and row[0]:
+        return profile.PORTABLE
+    return profile.STANDARD if found else None
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection, schema: str, kind: str) -> Iterator[None]:
+    """A transaction in which nobody else migrates."""
+    if kind == profile.STANDARD:
+        with connection.transaction():
+            connection.execute(_sql("version/lock", schema), {"schema": schema})
+            yield
+        return
+    # The row to lock must be there before, for all to see. Two who make it at once may fail over
+    # each other, whatever IF NOT EXISTS says; then it is there.
+    beginning = _rendered("\n\n".join(_beginning(kind)), schema).encode()
+    try:
+        connection.execute(beginning)
+    except _MADE_TWICE:
+        connection.execute(beginning)
+    with connection.transaction():
+        connection.execute(_sql("profile/lock", schema), {})
+        yield
+
+
+def _beginning(kind: str) -> list[str]:
+    created = [_read("version/create")]
+    return [*created, _read("profile/create")] if kind == profile.PORTABLE else created
+
+
+def _rendered(text: str, schema: str) -> str:
+    text = text.replace("__schema_name__", quote_name(schema))
+    return render_script(text.replace("__schema__", quote_literal(schema)), schema)
+
+
 def _sql(statement: str, schema: str) -> bytes:
     return render(statement, schema, "psycopg").text.encode()
 
 
 def _read(statement: str) -> str:
     return files("howdah").joinpath("sql", *f"{statement}.sql".split("/")).read_text("utf-8")
-
-
-def _function_files() -> list[Traversable]:
-    folder = files("howdah").joinpath("sql", "functions")
-    return sorted(folder.iterdir(), key=lambda file: file.name)
 
 
 def _stamp(migration: Migration) -> str:

@@ -135,8 +135,8 @@ def delete_strays(*, log_days: int, sample_days: int, limit: int) -> Query[int]:
     )
 
 
-def listen() -> Query[str]:
-    """Hear in this session that there is something to claim. Answers with the channel."""
+def listen() -> Query[str | None]:
+    """Hear in this session that there is something to claim. Answers with the channel, if any."""
     return Query("database/listen", {}, _scalar)
 
 

@@ -41,6 +41,9 @@ class Listener:
                 if self._link.is_pooled:
                     self._complain("another backend answers than was announced: a pooler")
                     return
+                if await self._link.run(workers.listen()) is None:
+                    self._complain("the schema has the portable profile")
+                    return
                 await self._try()
             except HowdahError:
                 self.works = False

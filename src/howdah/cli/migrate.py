@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from howdah._db import migrate as migrations
+from howdah._db import profile as profiles
 from howdah._db import roles as grants
 from howdah.cli.options import AppArgument, AsJson, Schema, Url
 from howdah.cli.output import print_json, say
@@ -33,6 +34,14 @@ def migrate(
         str | None,
         typer.Option(metavar="NAME", help="With --roles: what their names begin with."),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            envvar=profiles.VARIABLE,
+            help="Of a new schema: standard, or portable for relatives of PostgreSQL.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create Howdah's tables, or bring them up to date.
@@ -42,7 +51,7 @@ def migrate(
     """
     if sql:
         named = schema_said(schema, app)
-        sys.stdout.write(migrations.script(schema=named, after=after) + "\n")
+        sys.stdout.write(migrations.script(schema=named, after=after, made_for=profile) + "\n")
         if roles:
             sys.stdout.write(grants.script(schema=named, prefix=prefix or named) + "\n")
         return
@@ -52,7 +61,7 @@ def migrate(
         if not as_json:
             say(f"migrating schema {target.schema!r}: {name}")
 
-    applied = migrations.migrate(target.url, schema=target.schema, progress=tell)
+    applied = migrations.migrate(target.url, schema=target.schema, made_for=profile, progress=tell)
     made = _make_roles(target, prefix, as_json=as_json) if roles else ()
     if as_json:
         said = {"schema": target.schema, "applied": applied, "at": migrations.needed()}

@@ -124,8 +124,8 @@ GUARDS = [
     ),
     Guard(
         "job/send_many",
-        "CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END",
-        "pg_current_xact_id()",
+        "CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN howdah.turn() END",
+        "howdah.turn()",
         a_job_is_not_claimed_before_its_time,
     ),
     Guard(

@@ -14,7 +14,7 @@ sent AS (
                             start_after, ready_xid, deadline, line, limits, dead_letter)
     SELECT s.id, :queue::text, :task::text, o.priority, s.args::jsonb, o.tags, o.retry,
            o.expire_in, o.retention, o.start_after,
-           CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN pg_current_xact_id() END,
+           CASE WHEN coalesce(o.start_after <= howdah.now(), true) THEN howdah.turn() END,
            o.deadline,
            -- Asked only where there may be one: for a plain job it would cost as much as half of
            -- all that is left of the insert.

@@ -1,0 +1,179 @@
+"""The portable profile on plain Postgres: what it does without, and that jobs still run.
+
+Whatever else is promised is tested by the whole suite with `--profile portable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from howdah import Howdah, WorkerSettings
+from howdah._db import drift, profile
+from howdah._db import migrate as migrations
+from howdah._db.migrate import migrate
+from howdah._db.profile import PORTABLE, STANDARD
+from howdah._db.statements import quote_name
+from howdah._model.signals import NotificationsUnavailable
+from howdah.errors import UsageError
+from howdah.lifespan import working
+from tests.integration.desk import Desk, wait_until_blocked
+
+SCHEMA = "portable %s"
+LACKING = "pg_current_xact_id|pg_current_snapshot|pg_snapshot|pg_notify|pg_(try_)?advisory|j\\.ctid"
+
+
+def drop(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {quote_name(SCHEMA)} CASCADE".encode())
+
+
+@pytest.fixture
+def nowhere(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The database, without the schema, and nobody who says what profile it is to have."""
+    monkeypatch.delenv(profile.VARIABLE, raising=False)
+    drop(database_url)
+    yield database_url
+    drop(database_url)
+
+
+@pytest.fixture
+def portable(nowhere: str) -> str:
+    """The database, where the schema has the portable profile."""
+    migrate(nowhere, schema=SCHEMA, made_for=PORTABLE)
+    return nowhere
+
+
+@pytest.fixture
+def desk(portable: str) -> Iterator[Desk]:
+    made = Desk(portable, SCHEMA)
+    yield made
+    made.close()
+
+
+def test_it_does_without_what_relatives_of_postgres_lack(desk: Desk) -> None:
+    here = "SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = %s"
+    functions = desk.sql(
+        f"SELECT p.proname FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = ({here})"
+        " AND pg_catalog.regexp_replace(p.prosrc, '--[^\n]*', '', 'g') ~ %s",
+        SCHEMA,
+        LACKING,
+    )
+    columns = desk.sql(
+        "SELECT a.attrelid::pg_catalog.regclass::text, a.attname FROM pg_catalog.pg_attribute AS a"
+        " JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid"
+        f" WHERE c.relnamespace = ({here})"
+        " AND a.atttypid IN ('xid8'::regtype, 'xid8[]'::regtype) AND a.attnum > 0",
+        SCHEMA,
+    )
+
+    assert ([], []) == (functions, columns)
+
+
+def test_jobs_are_claimed_in_the_order_of_their_transactions(desk: Desk) -> None:
+    first = [desk.send() for _ in range(3)]
+    second = [desk.send() for _ in range(3)]
+
+    claims = [*desk.claim(limit=4), *desk.claim(limit=4)]
+
+    assert [*first, *second] == [claim.job_id for claim in claims]
+
+
+def test_a_claim_passes_over_what_another_is_claiming(desk: Desk, portable: str) -> None:
+    first, second = desk.send(), desk.send()
+    other = Desk(portable, SCHEMA)
+
+    with other.transaction():
+        (theirs,) = other.claim(limit=1)
+        (ours,) = desk.claim(limit=2)
+    other.close()
+
+    assert {first, second} == {theirs.job_id, ours.job_id}
+
+
+def test_pauses_come_one_after_the_other(desk: Desk, portable: str) -> None:
+    other = Desk(portable, SCHEMA)
+    with ThreadPoolExecutor(1) as thread:
+        with desk.transaction():
+            desk.sql("SELECT howdah.pause_everything()")
+            waiting = thread.submit(other.sql, "SELECT howdah.resume_everything()")
+            wait_until_blocked(desk, other, waiting)
+        waiting.result()
+    other.close()
+
+    assert 0 == desk.value("SELECT count(*) FROM howdah.pause")
+
+
+async def test_a_worker_says_that_it_hears_nothing_and_polls(portable: str) -> None:
+    app = Howdah(portable, schema=SCHEMA)
+    told: list[str] = []
+    app.signals.on(NotificationsUnavailable, lambda signal: told.append(signal.reason))
+    ran = asyncio.Event()
+
+    @app.task
+    async def note() -> None:
+        ran.set()
+
+    async with working(app, WorkerSettings(poll=0.1)):
+        await note.send()
+        async with asyncio.timeout(20):
+            await ran.wait()
+    await app.close()
+
+    assert ["the schema has the portable profile"] == told
+
+
+def test_of_many_who_migrate_together_one_does(nowhere: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        done = list(
+            threads.map(lambda _: migrate(nowhere, schema=SCHEMA, made_for=PORTABLE), range(6))
+        )
+
+    names = [migration.name for migration in migrations.migrations()]
+    assert [[]] * 5 + [names] == sorted(done)
+
+
+@pytest.mark.parametrize(("made", "wanted"), [(STANDARD, PORTABLE), (PORTABLE, STANDARD)])
+def test_a_schema_keeps_the_profile_it_was_made_with(nowhere: str, made: str, wanted: str) -> None:
+    migrate(nowhere, schema=SCHEMA, made_for=made)
+
+    assert [] == migrate(nowhere, schema=SCHEMA)
+    with pytest.raises(UsageError, match=f"it was made with the {made} one"):
+        migrate(nowhere, schema=SCHEMA, made_for=wanted)
+
+
+def test_a_schema_is_compared_with_what_its_profile_makes(portable: str) -> None:
+    with psycopg.connect(portable, autocommit=True) as connection:
+        assert [] == drift.examine(connection, SCHEMA)
+
+
+def test_a_profile_that_is_not_there_is_refused(nowhere: str) -> None:
+    with pytest.raises(UsageError, match="there is no profile 'cockroach'"):
+        migrate(nowhere, schema=SCHEMA, made_for="cockroach")
+
+
+def test_the_environment_says_the_profile_of_a_new_schema(
+    nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(profile.VARIABLE, PORTABLE)
+
+    migrate(nowhere, schema=SCHEMA)
+
+    with psycopg.connect(nowhere) as connection:
+        assert PORTABLE == migrations.profile_of(connection, SCHEMA)
+
+
+def test_the_turn_of_a_job_costs_a_standard_schema_no_call(nowhere: str) -> None:
+    migrate(nowhere, schema=SCHEMA, made_for=STANDARD)
+
+    with psycopg.connect(nowhere, autocommit=True) as connection:
+        plan: list[tuple[Any, ...]] = connection.execute(
+            f"EXPLAIN (VERBOSE) SELECT {quote_name(SCHEMA)}.turn()".encode()
+        ).fetchall()
+
+    assert "pg_current_xact_id()" in str(plan)
