@@ -16,11 +16,15 @@ from tests.integration.desk import Desk
 from tests.integration.machines.flows import Flows
 from tests.integration.machines.ground import ALWAYS, CLOCK, Ground
 from tests.integration.machines.lines import Lines
+from tests.integration.machines.schedules import Schedules
+from tests.integration.machines.windows import Windows
 
 MOST_ROUNDS = 10
 
 
-@pytest.fixture(params=[Lines, Flows], ids=lambda machine: machine.__name__.lower())
+@pytest.fixture(
+    params=[Lines, Flows, Schedules, Windows], ids=lambda machine: machine.__name__.lower()
+)
 def machine(
     database_url: str, schema: str, request: pytest.FixtureRequest
 ) -> Iterator[type[Ground]]:
