@@ -12,7 +12,15 @@ from howdah._db.statements import render
 
 SQL = Path(howdah.__file__).parent / "sql"
 # What only migrations run, on a connection of our own; and what only the schema of a testbed has.
-SCRIPTS = ("functions/", "migrations/", "portable/", "profile/", "version/", "testing/")
+SCRIPTS = (
+    "functions/",
+    "migrations/",
+    "portable/",
+    "profile/",
+    "roles/",
+    "version/",
+    "testing/",
+)
 STATEMENTS = sorted(
     name
     for name in (str(path.relative_to(SQL).with_suffix("")) for path in SQL.rglob("*.sql"))
