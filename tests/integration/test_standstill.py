@@ -153,6 +153,7 @@ async def test_a_job_with_a_time_limit_that_waited_behind_slow_ones_runs_once(ap
     assert {()} == {job.errors for job in found}
 
 
+@pytest.mark.standard("it is about the advisory lock of idle workers")
 async def test_the_idle_lock_is_given_back_as_often_as_it_was_taken(
     app: Howdah, database_url: str, monkeypatch: pytest.MonkeyPatch
 ):
