@@ -125,9 +125,10 @@ async def test_a_schema_that_was_never_migrated_is_missing(connect: Connect, que
     error = await refused(driver, query)
 
     assert isinstance(error, errors.SchemaMissingError)
-    assert 'schema "nobody\'s 50% :schema" is not in this database: run `howdah migrate`' == str(
-        error
-    )
+    assert (
+        'schema "nobody\'s 50% :schema" is not in this database:'
+        """ run `howdah migrate --schema 'nobody'"'"'s 50% :schema'`"""
+    ) == str(error)
 
 
 async def test_a_schema_without_a_newer_function_is_behind(driver: Driver, schema: str):

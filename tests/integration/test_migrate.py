@@ -250,7 +250,7 @@ def test_a_name_that_postgres_keeps_for_itself_is_refused(database_url: str) -> 
 def test_a_send_to_a_schema_that_is_not_there_names_the_command(
     database_url: str, fresh: str
 ) -> None:
-    with pytest.raises(errors.SchemaMissingError, match="run `howdah migrate`") as caught:
+    with pytest.raises(errors.SchemaMissingError, match="run `howdah migrate") as caught:
         send_to(database_url, fresh)
 
     assert (0, migrations.needed()) == (caught.value.found, caught.value.needed)
@@ -259,7 +259,7 @@ def test_a_send_to_a_schema_that_is_not_there_names_the_command(
 def test_a_schema_that_is_not_there_is_refused_with_the_command(
     connection: psycopg.Connection, fresh: str
 ) -> None:
-    with pytest.raises(errors.SchemaMissingError, match="run `howdah migrate`"):
+    with pytest.raises(errors.SchemaMissingError, match="run `howdah migrate"):
         check_found(found_migration(connection, fresh), fresh)
 
 
@@ -270,7 +270,7 @@ def test_a_schema_that_is_behind_is_refused_with_the_command(
 
     found = found_migration(connection, schema)
     refused = errors.SchemaBehindError if migrations.needed() > 1 else errors.SchemaMissingError
-    with pytest.raises(refused, match="run `howdah migrate`"):
+    with pytest.raises(refused, match="run `howdah migrate"):
         check_found(found, schema)
 
 

@@ -140,7 +140,10 @@ def test_a_schema_that_is_not_there_is_missing(sqlstate: str, message: str):
     error = translate(answered(sqlstate, message), "jobs of ann")
 
     assert isinstance(error, howdah.SchemaMissingError)
-    assert "schema 'jobs of ann' is not in this database: run `howdah migrate`" == str(error)
+    assert (
+        "schema 'jobs of ann' is not in this database: run `howdah migrate --schema 'jobs of ann'`"
+        == str(error)
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ innermost one that carries a SQLSTATE decides. Functions of ours raise the SQLST
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from uuid import UUID
 
 import psycopg
 
+from howdah._db.statements import DEFAULT_SCHEMA
 from howdah.errors import (
     DatabaseError,
     DatabaseReadOnlyError,
@@ -111,6 +113,12 @@ def translated(schema: str) -> Iterator[None]:
         yield
     except (psycopg.Error, UnicodeError) as fault:
         raise translate(fault, schema) from fault
+
+
+def migration(schema: str) -> str:
+    """The command that brings the schema up to date."""
+    named = "" if schema == DEFAULT_SCHEMA else f" --schema {shlex.quote(schema)}"
+    return f"howdah migrate{named}"
 
 
 def _read(error: BaseException, schema: str) -> Fault:
@@ -257,7 +265,7 @@ def _is_about_our_schema(fault: Fault) -> bool:
 
 def _missing(fault: Fault) -> HowdahError:
     return SchemaMissingError(
-        f"schema {fault.schema!r} is not in this database: run `howdah migrate`",
+        f"schema {fault.schema!r} is not in this database: run `{migration(fault.schema)}`",
         found=0,
         needed=_needed(),
         sqlstate=fault.sqlstate,
@@ -267,7 +275,7 @@ def _missing(fault: Fault) -> HowdahError:
 def _behind(fault: Fault) -> HowdahError:
     return SchemaBehindError(
         f"schema {fault.schema!r} is older than this version of Howdah needs"
-        f" ({fault.message}): run `howdah migrate`",
+        f" ({fault.message}): run `{migration(fault.schema)}`",
         found=None,
         needed=_needed(),
         sqlstate=fault.sqlstate,

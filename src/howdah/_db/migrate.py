@@ -193,14 +193,15 @@ def check_found(found: int, schema: str) -> None:
     wanted = needed()
     if found == 0:
         raise SchemaMissingError(
-            f"there is no Howdah schema {schema!r} in this database: run `howdah migrate`",
+            f"there is no Howdah schema {schema!r} in this database:"
+            f" run `{faults.migration(schema)}`",
             found=found,
             needed=wanted,
         )
     if found < wanted:
         raise SchemaBehindError(
             f"schema {schema!r} is at migration {found} and this version needs {wanted}:"
-            " run `howdah migrate`",
+            f" run `{faults.migration(schema)}`",
             found=found,
             needed=wanted,
         )

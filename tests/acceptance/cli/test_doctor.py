@@ -80,7 +80,7 @@ def test_a_read_only_database_fails(program: Program) -> None:
 def test_a_schema_that_is_not_there_fails_with_the_command(program: Program) -> None:
     found = findings(program, "--schema", "not there")["schema"]
 
-    assert ("fail", "run `howdah migrate`") == (found["status"], found["advice"])
+    assert ("fail", "run `howdah migrate --schema 'not there'`") == (found["status"], found["advice"])
 
 
 def test_a_schema_of_a_newer_version_fails(program: Program, sql: Sql) -> None:

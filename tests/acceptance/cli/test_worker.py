@@ -61,8 +61,8 @@ def test_a_worker_refuses_a_schema_that_is_not_there_and_says_the_command(
 
     assert 1 == refused.code
     assert (
-        "error: there is no Howdah schema 'not there' in this database: run `howdah migrate`"
-        in (refused.err)
+        "error: there is no Howdah schema 'not there' in this database:"
+        " run `howdah migrate --schema 'not there'`" in refused.err
     )
     assert "Traceback" not in refused.err
 
