@@ -13,13 +13,14 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, TypeVar
 
-from howdah._db import adapt, migrate
+from howdah._db import adapt
 from howdah._db import queue as queues
 from howdah._db.pool import AsyncPool
 from howdah._db.query import Query
 from howdah._db.queue import Pause
 from howdah._db.statements import DEFAULT_SCHEMA, quote_name
 from howdah._model.batch import takes_value
+from howdah._model.database_url import checked_url
 from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.limits import Drawer, definitions_of
@@ -35,6 +36,7 @@ from howdah.errors import UnknownTaskError, UsageError
 from howdah.flow import Flow
 from howdah.job import Jobs
 from howdah.limits import Limits
+from howdah.private import start_private
 from howdah.queues import Queues, Tasks
 from howdah.schedules import CodeSchedules, Schedules
 from howdah.stats import Stats
@@ -61,7 +63,7 @@ class Howdah(ClaimsByHand):
         pool_size: At most so many connections of our own for sends and questions.
 
     Raises:
-        ConfigError: The schema's name cannot be used.
+        ConfigError: The schema's name cannot be used, or the URL is not one of a Postgres.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Howdah(ClaimsByHand):
     ) -> None:
         quote_name(schema)
         self._schema = schema
-        self._url = url
+        self._url = checked_url(url) if url else None
         self._payload_limit = payload_limit
         self._defaults = SendOptions(
             priority=priority,
@@ -150,20 +152,16 @@ class Howdah(ClaimsByHand):
         """Where the database is. Starts the private Postgres if there is no other.
 
         Raises:
+            ConfigError: HOWDAH_DATABASE_URL is no URL of a Postgres.
             EmbeddedError: There is no other, and it cannot be run.
         """
-        if url := self._url or os.environ.get(URL_VARIABLE):
-            return url
+        if self._url is not None:
+            return self._url
+        if url := os.environ.get(URL_VARIABLE):
+            return checked_url(url)
         with self._lock:
             if self._cluster is None:
-                from howdah.embedded import Cluster
-
-                cluster = Cluster()
-                url = cluster.start()
-                # It is ours alone, so there is nobody to ask.
-                migrate.migrate(url, schema=self._schema)
-                self._cluster = cluster
-                self._url = url
+                self._cluster, self._url = start_private(self._schema, self.signals)
         assert self._url is not None
         return self._url
 
@@ -306,11 +304,11 @@ class Howdah(ClaimsByHand):
             schema: A schema there that is migrated, or will be.
 
         Raises:
-            ConfigError: The schema's name cannot be used.
+            ConfigError: The schema's name cannot be used, or the URL is not one of a Postgres.
         """
         quote_name(schema)
         before = self._url, self._schema, self._pool, self._cluster
-        self._url, self._schema, self._cluster = url, schema, None
+        self._url, self._schema, self._cluster = checked_url(url), schema, None
         self._pool = AsyncPool(lambda: self.database_url, schema, size=self._pool_size)
         try:
             with self.sync.rebound(schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from howdah._model.signals import (
     DatabaseBack,
     DatabaseLost,
+    DatabasePrivate,
     JobEnded,
     JobLost,
     JobStarted,
@@ -33,6 +34,7 @@ from howdah._model.signals import (
 __all__ = [
     "DatabaseBack",
     "DatabaseLost",
+    "DatabasePrivate",
     "JobEnded",
     "JobLost",
     "JobStarted",

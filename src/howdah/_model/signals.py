@@ -164,6 +164,13 @@ class DatabaseLost(Signal):
 
 
 @dataclass(slots=True)
+class DatabasePrivate(Signal):
+    """Nobody names a database, so the private Postgres in that folder is started."""
+
+    path: str
+
+
+@dataclass(slots=True)
 class DatabaseBack(Signal):
     """The connection works again."""
 

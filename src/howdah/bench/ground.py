@@ -16,6 +16,7 @@ from howdah._db import faults, session
 from howdah._db.migrate import migrate
 from howdah._db.query import Query
 from howdah._db.runners.psycopg import AsyncPsycopgRunner
+from howdah._model.database_url import checked_url
 from howdah.bench import queries
 from howdah.bench.tasks import BenchApp, make_app
 from howdah.client import URL_VARIABLE
@@ -69,10 +70,11 @@ async def database(url: str | None = None) -> AsyncIterator[str]:
     """The database at `url`, or in HOWDAH_DATABASE_URL, or the private Postgres of this folder.
 
     Raises:
+        ConfigError: It is no URL of a Postgres.
         EmbeddedError: There is no other, and the private Postgres cannot be run.
     """
     if url := url or os.environ.get(URL_VARIABLE):
-        yield url
+        yield checked_url(url)
         return
     from howdah.embedded import Cluster
 

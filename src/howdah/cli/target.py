@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from howdah._model.database_url import checked_url
 from howdah.errors import ConfigError, HowdahError, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def find_target(
         load: Import the app even when the database is known without it.
 
     Raises:
-        ConfigError: The app cannot be imported, or pyproject.toml cannot be read.
+        ConfigError: The app cannot be imported, pyproject.toml cannot be read, or what is said of
+            the database is not the URL of a Postgres.
         UsageError: Nobody says where the database is.
         EmbeddedError: The private Postgres does not start.
     """
@@ -69,7 +71,8 @@ def find_target(
         schema_said = schema or loaded.schema
         # An app's own database goes before the environment's, as everywhere else.
         url_said = url or loaded.database_url
-    return Target(url_said or _private_url(), schema_said or DEFAULT_SCHEMA, loaded)
+    url_said = checked_url(url_said) if url_said else _private_url()
+    return Target(url_said, schema_said or DEFAULT_SCHEMA, loaded)
 
 
 def schema_said(schema: str | None, app: str | None) -> str:

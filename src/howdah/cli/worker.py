@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from howdah._model.database_url import checked_url
 from howdah._worker.settings import WorkerSettings, parse_limits, parse_queues
 from howdah._worker.supervisor import Supervisor
 from howdah.cli.database import check_schema
@@ -114,7 +115,7 @@ def worker(
         os.environ[LEVEL_VARIABLE] = log_level
         os.environ[FORMAT_VARIABLE] = settled(log_format)
         write_logs(found)
-        target = Target(url or found.database_url, found.schema, found)
+        target = Target(checked_url(url) if url else found.database_url, found.schema, found)
     os.environ[URL_VARIABLE] = target.url
     check_schema(target)
     supervisor = Supervisor(

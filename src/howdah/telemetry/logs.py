@@ -17,6 +17,7 @@ from typing import Any
 from howdah._model.signals import (
     DatabaseBack,
     DatabaseLost,
+    DatabasePrivate,
     JobEnded,
     JobLost,
     JobStarted,
@@ -90,6 +91,7 @@ def attach(signals: Signals) -> None:
         LeaseLost,
         DatabaseLost,
         DatabaseBack,
+        DatabasePrivate,
         NotificationsUnavailable,
         PassFailed,
         StatementSlow,
@@ -197,6 +199,8 @@ def _write(signal: Signal) -> None:
             _log(logging.WARNING, "database.lost", {"role": role, "error": error})
         case DatabaseBack(role, seconds):
             _log(logging.INFO, "database.back", {"role": role, "seconds": round(seconds, 3)})
+        case DatabasePrivate(path):
+            _log(logging.WARNING, "database.private", {"path": path})
         case NotificationsUnavailable(reason):
             _log(logging.WARNING, "notifications.unavailable", {"reason": reason})
         case PassFailed(name, error):

@@ -28,8 +28,10 @@ def howdah_database_url() -> Iterator[str]:
 
     Override it to test in another one. Each test makes a schema in it and removes it.
     """
+    from howdah._model.database_url import checked_url
+
     if url := os.environ.get(URL_VARIABLE):
-        yield url
+        yield checked_url(url)
         return
     from howdah.testing.ground import private_database
 

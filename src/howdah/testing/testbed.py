@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from howdah._db.record import JobRecord
+from howdah._model.database_url import checked_url
 from howdah._model.outcome import Verdict
 from howdah._model.signals import JobEnded
 from howdah._model.states import JobState
@@ -74,6 +75,7 @@ class Testbed:
             ...     app.sync.send(welcome, "ann@example.com", first_name="Ann")
             ...     howdah.assert_sent(welcome, email="ann@example.com")
         """
+        url = checked_url(url)
         with fresh_schema(url) as schema, app.rebound(url=url, schema=schema):
             yield cls(app)
 
