@@ -44,12 +44,23 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Jobs of a queue that have been ready for long. `oldest` is in seconds."""
+    """Jobs of a queue that a worker could have claimed for long.
+
+    Attributes:
+        served_by: `worker`, `hand` where somebody claims by hand, or `nobody`.
+        oldest: For how many seconds the first has been ready.
+        in_lines: All of them stand in lines, as jobs with limits, groups or policies do.
+        is_dead_letters: The queue gets dead letters.
+        first: The id of the oldest.
+    """
 
     queue: str
-    is_served: bool
+    served_by: str
     jobs: int
     oldest: float
+    in_lines: bool
+    is_dead_letters: bool
+    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,11 @@ def backlog(*, seconds: float) -> Query[list[Backlog]]:
     return Query(
         "doctor/backlog", {"seconds": seconds}, lambda rows: [Backlog(*row) for row in rows]
     )
+
+
+def blocked() -> Query[dict[str, int]]:
+    """Queues with keys that a failed job blocks, and how many."""
+    return Query("doctor/blocked", {}, lambda rows: {row[0]: row[1] for row in rows})
 
 
 def overdue(*, seconds: float) -> Query[tuple[int, float | None]]:

@@ -80,7 +80,10 @@ def test_a_read_only_database_fails(program: Program) -> None:
 def test_a_schema_that_is_not_there_fails_with_the_command(program: Program) -> None:
     found = findings(program, "--schema", "not there")["schema"]
 
-    assert ("fail", "run `howdah migrate --schema 'not there'`") == (found["status"], found["advice"])
+    assert ("fail", "run `howdah migrate --schema 'not there'`") == (
+        found["status"],
+        found["advice"],
+    )
 
 
 def test_a_schema_of_a_newer_version_fails(program: Program, sql: Sql) -> None:
@@ -146,6 +149,102 @@ def test_a_queue_whose_workers_do_not_keep_up_is_a_warning(
            VALUES ('30 s', 1, 'elsewhere', 1, '{busy}', '0')""")
 
     assert "warn" == findings(program)["queues"]["status"]
+
+
+def test_a_queue_of_dead_letters_is_a_warning_that_does_not_ask_for_a_worker(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("SELECT howdah.put_queue('mail-dead'), howdah.send('mail-dead', 'welcome')")
+    sql("""UPDATE howdah.job SET source = '{"queue": "mail"}'""")
+    clock.advance(600)
+
+    found = findings(program)["queues"]
+
+    assert "warn" == found["status"]
+    assert "`howdah jobs redrive mail-dead`" in found["advice"]
+
+
+@pytest.mark.parametrize("named_by", ["a queue", "a job"])
+def test_a_queue_that_is_named_for_dead_letters_is_one(
+    program: Program, sql: Sql, clock: Clock, named_by: str
+) -> None:
+    sql("SELECT howdah.put_queue('dead'), howdah.send('dead', 'welcome')")
+    if named_by == "a queue":
+        sql("""SELECT howdah.put_queue('mail', '{"dead_letter": "dead"}')""")
+    else:
+        sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
+        sql("UPDATE howdah.job SET dead_letter = 'dead' WHERE queue = 'mail'")
+        sql("UPDATE howdah.job SET created_at = howdah.now() + '1 h' WHERE queue = 'mail'")
+    clock.advance(600)
+
+    assert "redrive dead" in findings(program)["queues"]["advice"]
+
+
+def test_a_paused_queue_is_reported_as_paused_and_not_as_a_backlog(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
+    assert 0 == program.run("queues", "pause", "mail", "--by", "ann").code
+    clock.advance(600)
+
+    found = findings(program)["queues"]
+
+    assert ("warn", True) == (found["status"], found["says"].startswith("mail is paused by ann"))
+    assert "`howdah queues resume mail`" in found["advice"]
+
+
+def test_a_queue_that_was_told_to_come_later_is_no_backlog(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
+    clock.advance(600)
+    sql("UPDATE howdah.queue SET blocked_until = howdah.now() + '1 min'")
+
+    assert "ok" == findings(program)["queues"]["status"]
+
+
+def test_a_blocked_key_is_a_warning_and_what_waits_behind_it_no_backlog(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("""SELECT howdah.put_queue('mail', '{"policy": "key_strict_fifo"}')""")
+    sql("""SELECT howdah.send('mail', 'welcome', '{}', '{"key": "ann"}')""")
+    sql("""INSERT INTO howdah.blocked_key (queue, line, job_id)
+           SELECT queue, line, id FROM howdah.job""")
+    clock.advance(600)
+
+    found = findings(program)["queues"]
+
+    assert ("warn", True) == (found["status"], "1 key is blocked" in found["says"])
+    assert "`howdah queues show mail`" in found["advice"]
+
+
+def test_jobs_that_all_stand_in_lines_are_not_answered_with_more_workers(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("""SELECT howdah.put_queue('mail'),
+                  howdah.send('mail', 'welcome', '{}', '{"group": "ann"}')""")
+    clock.advance(600)
+    sql("""INSERT INTO howdah.worker (lease, pid, host, concurrency, queues, version)
+           VALUES ('30 s', 1, 'elsewhere', 1, '{mail}', '0')""")
+    ((first,),) = sql("SELECT id::text FROM howdah.job")
+
+    assert f"`howdah jobs explain {first}`" in findings(program)["queues"]["advice"]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_queue_that_is_claimed_by_hand_is_at_most_a_warning(
+    program: Program, sql: Sql, clock: Clock, settled: bool
+) -> None:
+    sql("""SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome'),
+                  howdah.send('mail', 'welcome')""")
+    clock.advance(600)
+    sql("SELECT FROM howdah.claim_jobs('mail')")
+    if settled:
+        sql("SELECT howdah.complete_job(id, fence) FROM howdah.job WHERE state = 'active'")
+
+    found = findings(program)["queues"]
+
+    assert ("warn", True) == (found["status"], "claimed by hand" in found["says"])
 
 
 def test_a_job_held_by_a_dead_worker_fails_where_nobody_can_give_it_back(

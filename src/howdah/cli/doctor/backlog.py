@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from howdah._db import doctor as questions
-from howdah._db import fleet, warning
+from howdah._db import fleet, queue, warning
 from howdah._db.doctor import Backlog
 from howdah._db.fleet import WorkerRecord
 from howdah._db.query import Runner
+from howdah._db.queue import Pause
 from howdah.cli.doctor.finding import Finding, fail, ok, warn
 from howdah.cli.output import span
 
@@ -26,11 +28,7 @@ def check(runner: Runner, app: Howdah | None, *, patience: float) -> Iterator[Fi
     yield _workers(alive)
     yield _orphans(runner, anybody=bool(alive))
     yield _overdue(runner)
-    stuck = runner.run(questions.backlog(seconds=patience))
-    if not stuck:
-        yield ok("queues", f"no job has been ready for more than {span(patience)}")
-    for one in stuck:
-        yield _ready(one)
+    yield from _queues(runner, patience)
     if app is not None:
         yield _tasks(runner, app)
 
@@ -67,9 +65,54 @@ def _overdue(runner: Runner) -> Finding:
     )
 
 
+def _queues(runner: Runner, patience: float) -> Iterator[Finding]:
+    """Queues that do not move, by somebody's will or by itself."""
+    found = [
+        *(_paused(one) for one in runner.run(queue.pauses()) if one.kind != "task"),
+        *(_blocked(*one) for one in runner.run(questions.blocked()).items()),
+        *(_ready(one) for one in runner.run(questions.backlog(seconds=patience))),
+    ]
+    yield from found or [ok("queues", f"no job has been ready for more than {span(patience)}")]
+
+
+def _paused(one: Pause) -> Finding:
+    is_all = one.kind == "everything"
+    says = f"{'every queue' if is_all else one.name} is paused"
+    if one.by is not None:
+        says += f" by {one.by}"
+    says += f" since {one.at:%Y-%m-%d %H:%M:%S %Z}"
+    if one.reason is not None:
+        says += f": {one.reason}"
+    which = "--all" if is_all else shlex.quote(one.name)
+    return warn("queues", says, f"let workers claim again: `howdah queues resume {which}`")
+
+
+def _blocked(name: str, keys: int) -> Finding:
+    says = "1 key is blocked by a job" if keys == 1 else f"{keys:,} keys are blocked by jobs"
+    return warn(
+        "queues",
+        f"{name}: {says} that failed; others of the key wait until it is retried or deleted",
+        f"see which: `howdah queues show {shlex.quote(name)}`",
+    )
+
+
 def _ready(one: Backlog) -> Finding:
     says = f"{one.queue}: {_jobs(one.jobs)} ready, the oldest for {span(one.oldest)}"
-    if one.is_served:
+    if one.is_dead_letters and one.served_by != "worker":
+        # A worker there would run again what was given up.
+        return warn(
+            "queues",
+            f"{says}; this queue gets dead letters",
+            "send them back when their cause is mended:"
+            f" `howdah jobs redrive {shlex.quote(one.queue)}`",
+        )
+    if one.served_by == "hand":
+        advice = "whoever claims them by hand does not keep up; see that it runs"
+        return warn("queues", f"{says}; its jobs are claimed by hand", advice)
+    if one.served_by == "worker" and one.in_lines:
+        advice = f"what they wait for: `howdah jobs explain {one.first}`, `howdah limits`"
+        return warn("queues", f"{says}; all stand in lines, behind limits or each other", advice)
+    if one.served_by == "worker":
         return warn("queues", says, "its workers do not keep up: add --processes or --concurrency")
     return fail(
         "queues",

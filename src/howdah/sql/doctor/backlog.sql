@@ -1,20 +1,53 @@
--- By queue: whether a live worker serves it, how many jobs have been ready for so long, and the age
--- of the oldest. A job that was put back to run at once does not say since when it is ready; it is
--- counted by its age only where nobody serves the queue at all.
+-- By queue: who serves it, how many jobs could have been claimed for so long, and the age of the
+-- oldest. A job that was put back to run at once does not say since when it is ready; it is counted
+-- by its age only where no worker serves the queue.
+--
+-- Left out is what no worker could claim: queues that are paused or wait, and keys that are blocked.
+-- Served by hand is a queue from which somebody claims so: now, or in the last ten minutes by one
+-- who counted nothing, as each worker does. Letters are dead ones, or jobs beside such.
 WITH served AS (
-    SELECT DISTINCT q.name
+    SELECT q.name, bool_or(w.by_hand IS NULL) AS by_worker
     FROM howdah.worker AS w
     CROSS JOIN LATERAL unnest(w.queues) AS q (name)
-    WHERE w.beat_at + w.lease >= howdah.now()),
+    WHERE w.beat_at + w.lease >= howdah.now()
+    GROUP BY q.name),
 ready AS (
-    SELECT j.queue, served.name IS NOT NULL AS is_served,
-           CASE WHEN j.state = 'created' OR served.name IS NULL
+    SELECT j.queue, j.id, j.line, j.source, coalesce(served.by_worker, false) AS by_worker,
+           served.name IS NOT NULL AS is_served,
+           CASE WHEN j.state = 'created' OR served.by_worker IS NOT TRUE
                 THEN coalesce(j.start_after, j.created_at) ELSE j.start_after END AS since
     FROM howdah.job AS j
     LEFT JOIN served ON served.name = j.queue
-    WHERE j.ready_xid IS NOT NULL)
-SELECT r.queue, r.is_served, count(*), extract(epoch FROM howdah.now() - min(r.since))::float8
-FROM ready AS r
-WHERE r.since < howdah.now() - :seconds::float8 * interval '1 second'
-GROUP BY r.queue, r.is_served
-ORDER BY r.queue
+    WHERE j.ready_xid IS NOT NULL
+      AND NOT EXISTS (
+          SELECT FROM howdah.queue AS q
+          WHERE q.name = j.queue AND (q.paused_at IS NOT NULL OR q.blocked_until > howdah.now()))
+      AND NOT EXISTS (
+          SELECT FROM howdah.blocked_key AS b
+          WHERE j.policy = 'key_strict_fifo' AND b.queue = j.queue AND b.line = j.line)),
+late AS (
+    SELECT r.queue, r.by_worker, r.is_served, count(*) AS jobs, min(r.since) AS since,
+           bool_and(r.line IS NOT NULL) AS in_lines, bool_or(r.source IS NOT NULL) AS has_letters,
+           (array_agg(r.id ORDER BY r.since, r.id))[1] AS first
+    FROM ready AS r
+    WHERE r.since < howdah.now() - :seconds::float8 * interval '1 second'
+    GROUP BY r.queue, r.by_worker, r.is_served)
+SELECT l.queue,
+       CASE WHEN l.by_worker THEN 'worker'
+            WHEN l.is_served OR EXISTS (
+                SELECT FROM howdah.archive AS a
+                WHERE a.queue = l.queue AND a.finished_at > howdah.now() - interval '10 minutes'
+                  AND a.state IN ('completed', 'failed') AND a.worker_id IS NOT NULL
+                  AND NOT EXISTS (SELECT FROM howdah.worker AS w
+                                  WHERE w.id = a.worker_id AND w.by_hand IS NULL)
+                  AND NOT EXISTS (SELECT FROM howdah.sample AS s
+                                  WHERE s.queue = l.queue AND s.worker_id = a.worker_id)) THEN 'hand'
+            ELSE 'nobody' END,
+       l.jobs, extract(epoch FROM howdah.now() - l.since)::float8, l.in_lines,
+       l.has_letters
+       OR EXISTS (SELECT FROM howdah.queue AS q
+                  WHERE l.queue IN (q.code ->> 'dead_letter', q.override ->> 'dead_letter'))
+       OR EXISTS (SELECT FROM howdah.job AS j WHERE j.dead_letter = l.queue),
+       l.first::text
+FROM late AS l
+ORDER BY l.queue
