@@ -26,23 +26,23 @@ def write(folder: Path, text: str) -> None:
 
 
 def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOWDAH_DATABASE_URL", "there")
+    monkeypatch.setenv("HOWDAH_DATABASE_URL", "postgresql://there")
     monkeypatch.setenv("HOWDAH_SCHEMA", "theirs")
 
-    found = find_target(url="here", schema="ours")
+    found = find_target(url="postgresql://here", schema="ours")
 
-    assert ("here", "ours", None) == (found.url, found.schema, found.app)
+    assert ("postgresql://here", "ours", None) == (found.url, found.schema, found.app)
 
 
 def test_the_environment_goes_before_pyproject(
     monkeypatch: pytest.MonkeyPatch, nowhere: Path
 ) -> None:
-    write(nowhere, '[tool.howdah]\ndatabase_url = "file"\nschema = "file"\n')
-    monkeypatch.setenv("HOWDAH_DATABASE_URL", "environment")
+    write(nowhere, '[tool.howdah]\ndatabase_url = "postgresql://file"\nschema = "file"\n')
+    monkeypatch.setenv("HOWDAH_DATABASE_URL", "postgresql://environment")
 
     found = find_target(url=None, schema=None)
 
-    assert ("environment", "file") == (found.url, found.schema)
+    assert ("postgresql://environment", "file") == (found.url, found.schema)
 
 
 def test_pyproject_counts_in_the_folders_below(
