@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from howdah._model.database_url import checked_url
 from howdah._model.flow import OnFailure
 from howdah._model.json_limits import DEFAULT_LIMIT
 from howdah._model.limits import Drawer, definitions_of
+from howdah._model.nearest import hint
 from howdah._model.options import SendOptions
 from howdah._model.queue import UNSAID, OnFull, QueueOptions, QueuePolicy, check_queue_name
 from howdah._model.retry import Retry
@@ -107,6 +107,9 @@ class Howdah(ClaimsByHand):
         self.stats = Stats(self.run)
         self.queues = Queues(self.run, self._declared)
         self.warnings = Warnings(self.run)
+
+    def __repr__(self) -> str:
+        return f"<Howdah {self._schema!r}, tasks: {', '.join(sorted(self._tasks)) or 'none'}>"
 
     @property
     def schema(self) -> str:
@@ -228,9 +231,7 @@ class Howdah(ClaimsByHand):
         """
         if (task := self._tasks.get(name)) is not None:
             return task
-        near = get_close_matches(name, self._tasks, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self._tasks)}"
-        raise UnknownTaskError(f"no task named {name!r}: {hint}", task=name)
+        raise UnknownTaskError(f"no task named {name!r}: {hint(name, self._tasks)}", task=name)
 
     def flow(self, *, conn: Any = None, on_failure: OnFailure = "block") -> Flow:
         """Begin a flow: jobs that wait for others, stored together when the block ends.

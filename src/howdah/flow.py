@@ -117,6 +117,11 @@ class _Draft:
         """Whether they were sent, for when nobody knows."""
         return jobs.exists(str(next(iter(self._calls))))
 
+    @property
+    def size(self) -> int:
+        """How many jobs there are so far."""
+        return len(self._texts)
+
     def signature(self, job_id: UUID) -> Any:
         """How the result of one of them is read."""
         call = self._calls.get(job_id)
@@ -143,6 +148,10 @@ class _Adds:
     def __init__(self, app: object, *, conn: Any, on_failure: OnFailure) -> None:
         self._draft = _Draft(app, on_failure)
         self._conn = conn
+
+    def __repr__(self) -> str:
+        sent = "sent" if self._draft.is_sent else "not sent"
+        return f"<{type(self).__name__} {self.id}, jobs: {self._draft.size}, {sent}>"
 
     @property
     def id(self) -> UUID:

@@ -52,7 +52,9 @@ def read_result(job_id: UUID, ending: Ending, signature: Signature | None) -> An
         case JobState.COMPLETED:
             return None if ending.result is None else json.loads(ending.result)
         case JobState.EXPIRED:
-            raise JobExpiredError(f"job {job_id} expired: it ran out of time", job_id=job_id)
+            error = json.loads(ending.error) if ending.error else {}
+            why = error.get("message") or "it ran out of time"
+            raise JobExpiredError(f"job {job_id} expired: {why}", job_id=job_id)
         case JobState.CANCELLED:
             error = json.loads(ending.error) if ending.error else {}
             said = error.get("message") if error.get("type") == "Cancel" else None

@@ -35,7 +35,7 @@ async def test_a_job_that_has_not_begun_by_its_deadline_expires_and_says_why(
     assert (JobState.EXPIRED, "DeadlinePassed") == (record.state, record.errors[-1]["type"])
     assert "it had not begun by its deadline" in record.errors[-1]["message"]
     assert [] == desk.claim()
-    with pytest.raises(JobExpiredError):
+    with pytest.raises(JobExpiredError, match="expired: it had not begun by its deadline"):
         await job.result(timeout=0)
 
 

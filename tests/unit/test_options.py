@@ -217,6 +217,28 @@ def test_an_unknown_option_is_held_against_the_options_of_its_own_place() -> Non
         refuse_unknown({"queu": 1}, known=("name", "queue"))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("delay", "start_after"),
+        ("countdown", "start_after"),
+        ("eta", "start_after"),
+        ("max_retries", "retry"),
+        ("timeout", "expire_in"),
+        ("jobId", "id"),
+        ("singletonKey", "key"),
+    ],
+)
+def test_a_name_from_another_library_leads_to_ours(theirs: str, ours: str) -> None:
+    with pytest.raises(UnknownOptionError, match=f"did you mean '{ours}'"):
+        SendOptions.parse({theirs: 3})
+
+
+def test_a_name_from_another_library_leads_to_no_option_that_the_place_has_not() -> None:
+    with pytest.raises(UnknownOptionError, match="the options are name, queue"):
+        refuse_unknown({"delay": 1}, known=("name", "queue"))
+
+
 def test_a_mapping_of_known_options_is_parsed() -> None:
     assert SendOptions(priority=1, tags=("a",)) == SendOptions.parse({"priority": 1, "tags": ["a"]})
 

@@ -173,6 +173,15 @@ def resume_task(name: str) -> Query[bool]:
     return Query("pause/resume_task", {"name": name}, bool)
 
 
+def knows_task(name: str) -> Query[tuple[bool, list[str]]]:
+    """Whether a live job or a worker may have a task, and the tasks that workers have."""
+    return Query(
+        "pause/knows_task",
+        {"name": name},
+        lambda rows: (rows[0][0], json.loads(rows[0][1] or "[]")),
+    )
+
+
 def pauses() -> Query[list[Pause]]:
     """What is paused."""
     return Query("pause/list", {}, _pauses)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Never
 from uuid import UUID
 
 from howdah._db import queue as queries
 from howdah._db.queue import BlockedKey, Pause, QueueRecord
 from howdah._db.steps import Steps
+from howdah._model.nearest import hint, nearest
 from howdah._model.queue import QueueOptions, check_queue_name
 from howdah.errors import QueueInUseError, UnknownQueueError
 
@@ -37,6 +37,13 @@ def get(name: str, declared: Declared) -> Steps[QueueRecord]:
         yield queries.register({name: declared[name]})
         record = yield queries.get(name)
     return record if record is not None else (yield from _refuse(name, declared))
+
+
+def check_known(name: str) -> Steps[None]:
+    """Refuse a queue that nobody knows, without counting what stands in it. Raises as `get`."""
+    known: list[str] = yield queries.names()
+    if name not in known:
+        yield from _refuse(name, {})
 
 
 def find(declared: Declared) -> Steps[list[QueueRecord]]:
@@ -122,13 +129,13 @@ def resume_task(name: str) -> Steps[bool]:
 def _refuse(name: str, declared: Declared) -> Steps[Never]:
     known: list[str] = yield queries.names()
     names = sorted({*known, *declared})
-    near = get_close_matches(str(name), names, n=1)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif names:
-        hint = f"there are {', '.join(map(repr, names[:10]))}" + (" ..." if names[10:] else "")
-    else:
-        hint = "there are none yet; those of the code are stored when a worker starts"
+    what_to_do = hint(
+        str(name),
+        names,
+        none="there are none yet; those of the code are stored when a worker starts",
+    )
     raise UnknownQueueError(
-        f"no queue named {name!r}: {hint}", queue=str(name), nearest=near[0] if near else None
+        f"no queue named {name!r}: {what_to_do}",
+        queue=str(name),
+        nearest=nearest(str(name), names),
     )

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from howdah._db.query import Query, Row
 from howdah._db.steps import Steps
+from howdah._model.nearest import hint, nearest
 from howdah.errors import UnknownLimitError, UsageError
 
 
@@ -75,10 +75,9 @@ def read(name: str) -> Steps[LimitRecord]:
     for one in known:
         if one.name == name:
             return one
-    near = get_close_matches(name, [one.name for one in known], n=1)
-    there_are = ", ".join(one.name for one in known) or "none yet"
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {there_are}"
-    raise UnknownLimitError(f"there is no limit {name!r}: {hint}", name=name)
+    raise UnknownLimitError(
+        f"there is no limit {name!r}: {hint(name, [one.name for one in known])}", name=name
+    )
 
 
 def change(name: str, said: Mapping[str, Any]) -> Steps[LimitRecord]:
@@ -95,6 +94,17 @@ def change(name: str, said: Mapping[str, Any]) -> Steps[LimitRecord]:
         )
     yield put(name, said)
     return (yield from read(name))
+
+
+def doubt(name: str) -> Steps[str | None]:
+    """What to say of a limit that an operator knows and no code, perhaps by a slip."""
+    known: list[LimitRecord] = yield find()
+    of_code = {one.name for one in known if one.code}
+    if name in of_code:
+        return None
+    near = nearest(name, of_code)
+    meant = "" if near is None else f"; did you mean {near!r}?"
+    return f"no code has defined limit {name!r} yet{meant}"
 
 
 def forget(name: str) -> Steps[None]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._db.steps import Steps
+from howdah._model.duration import spoken
 from howdah._model.histogram import Histogram, from_pairs
 from howdah.errors import UsageError
 
@@ -143,14 +144,16 @@ def stats(
 def _begin(since: timedelta | datetime, moment: datetime, bucket: timedelta) -> datetime:
     """When the first bucket begins, as the statement counts them."""
     if bucket < MINUTE or bucket % MINUTE:
-        raise UsageError(f"cannot read stats by {bucket}: a bucket is one whole minute or more")
+        raise UsageError(
+            f"cannot read stats by {spoken(bucket)}: a bucket is one whole minute or more"
+        )
     if isinstance(since, datetime) and since.tzinfo is None:
         raise UsageError(f"cannot read stats since {since}: give it a time zone")
     begin = since if isinstance(since, datetime) else moment - since
     if (moment - begin) / bucket > MOST_BUCKETS:
         raise UsageError(
-            f"cannot read stats by {bucket} since {begin}: at most {MOST_BUCKETS:,} buckets;"
-            " take larger ones"
+            f"cannot read stats by {spoken(bucket)} since {begin:%Y-%m-%d %H:%M %Z}: at most"
+            f" {MOST_BUCKETS:,} buckets; take larger ones"
         )
     origin = datetime(2000, 1, 1, tzinfo=UTC)
     return begin.astimezone(UTC) - (begin - origin) % bucket

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Never
 
 from howdah._db import schedule as queries
@@ -11,6 +10,7 @@ from howdah._db.job import Receipt
 from howdah._db.schedule import ScheduleRecord
 from howdah._db.steps import Steps
 from howdah._model.cron import zone
+from howdah._model.nearest import hint
 from howdah._model.schedule import Definition
 from howdah.errors import UnknownScheduleError, UsageError
 
@@ -80,11 +80,9 @@ def next_ticks(name: str, n: int) -> Steps[list[datetime]]:
 
 def _refuse(name: str) -> Steps[Never]:
     names: list[str] = yield queries.names()
-    near = get_close_matches(str(name), names, n=1)
-    if near:
-        hint = f"did you mean {near[0]!r}?"
-    elif names:
-        hint = f"there are {', '.join(map(repr, names[:10]))}" + (" ..." if names[10:] else "")
-    else:
-        hint = "there are none yet; those of the code are stored when a worker starts"
-    raise UnknownScheduleError(f"no schedule named {name!r}: {hint}", schedule=name)
+    what_to_do = hint(
+        str(name),
+        names,
+        none="there are none yet; those of the code are stored when a worker starts",
+    )
+    raise UnknownScheduleError(f"no schedule named {name!r}: {what_to_do}", schedule=name)

@@ -13,6 +13,15 @@ Duration = timedelta | float
 MAX_DAYS = 36_500
 
 
+def spoken(duration: timedelta) -> str:
+    """A duration in the unit that says it shortest: `45 s`, `1.5 min`, `2 h`."""
+    seconds = duration.total_seconds()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.6g} {unit}"
+    return f"{seconds:.6g} s"
+
+
 def seconds_of(duration: object, *, what: str, zero: bool = True) -> float:
     """Turn a duration into seconds.
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
 from howdah._model.duration import seconds_of
+from howdah._model.nearest import nearest
 from howdah._model.retry import Retry
 from howdah._model.window import Debounce, Throttle, checked_fields, debounce_of, throttle_of
 from howdah.errors import NaiveDatetimeError, UnknownOptionError, UsageError
@@ -23,6 +23,22 @@ _EXCLUDES = {
     "debounce": ("throttle", "start_after"),
     "replace": ("throttle",),
     "start_after": ("debounce",),
+}
+
+
+# What other libraries call these, which no likeness of letters leads to.
+_ELSEWHERE = {
+    "delay": "start_after",
+    "countdown": "start_after",
+    "eta": "start_after",
+    "retries": "retry",
+    "max_retries": "retry",
+    "attempts": "retry",
+    "timeout": "expire_in",
+    "unique": "key",
+    "singletonKey": "key",
+    "jobId": "id",
+    "job_id": "id",
 }
 
 
@@ -220,9 +236,10 @@ def refuse_unknown(names: Iterable[str], *, known: Collection[str] | None = None
     """
     for name in sorted(names):
         there_are = OPTION_NAMES if known is None else known
-        near = get_close_matches(name, there_are, n=1)
+        ours = _ELSEWHERE.get(name)
+        near = ours if ours in there_are else nearest(name, there_are)
         what_to_do = (
-            f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(there_are)}"
+            f"the options are {', '.join(there_are)}" if near is None else f"did you mean {near!r}?"
         )
         raise UnknownOptionError(f"there is no option {name!r}: {what_to_do}", option=name)
 

@@ -87,6 +87,11 @@ def say(text: object = "", *, style: str = "") -> None:
     console().print(Text(lines(text), style=style), soft_wrap=True)
 
 
+def warn(text: object) -> None:
+    """Print to standard error what a person may have overlooked in what was done all the same."""
+    sys.stderr.write(f"note: {lines(text)}\n")
+
+
 def ago(moment: datetime | None, *, now: datetime | None = None) -> str | None:
     """How long ago a moment was, as people say it."""
     if moment is None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from howdah._db import sample
+from howdah._db import queueing, sample
 from howdah._db.sample import QueueStats
 from howdah._db.steps import walk
 from howdah._model.histogram import Histogram
@@ -54,6 +54,9 @@ def stats(
     size = _default_bucket(back) if bucket is None else duration(bucket)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         found = walk(sample.stats(queue, since=back, bucket=size), database.run)
+        # What was counted of a queue outlives it, and is still to be seen.
+        if queue is not None and not any(map(_has_something, found)):
+            walk(queueing.check_known(queue), database.run)
     if as_json:
         print_json([_plain(one) for one in found])
         return
@@ -84,6 +87,11 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(
         BARS[min(int(value / top * len(BARS)), len(BARS) - 1)] if value else "·" for value in values
     )
+
+
+def _has_something(one: QueueStats) -> bool:
+    looks = (one.ready, one.delayed, one.active, one.waiting)
+    return any(looks) or any((one.done, one.failed, one.expired, one.cancelled, one.retried))
 
 
 def _row(series: list[QueueStats]) -> tuple[Any, ...]:

@@ -60,6 +60,7 @@ def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql)
 
 
 def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
+    program.run("queues", "put", "dead")
     sql(
         "INSERT INTO howdah.job (id, queue, task, args, ready_xid, source)"
         " SELECT howdah.uuid7(), 'dead', 't', '{}', pg_current_xact_id(), '{\"queue\": \"mail\"}'"
@@ -75,6 +76,15 @@ def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
         sql("SELECT queue, count(*)::int FROM howdah.job GROUP BY queue")
     )
     assert "nothing to move" in program.run("jobs", "redrive", "dead").out
+
+
+def test_dead_letters_of_a_queue_that_nobody_knows_are_not_looked_for(program: Program) -> None:
+    program.run("queues", "put", "payments-dead")
+
+    refused = program.run("jobs", "redrive", "payments-deed")
+
+    assert 1 == refused.code
+    assert "no queue named 'payments-deed': did you mean 'payments-dead'?" in refused.err
 
 
 def test_a_page_ends_with_where_the_next_begins(program: Program) -> None:

@@ -63,3 +63,42 @@ def test_a_queue_with_jobs_is_deleted_only_when_told(program: Program, sql: Sql)
 
     assert "it has 1 live jobs" in refused.err
     assert {"deleted": "mail", "cancelled": 1} == deleted
+
+
+def test_durations_are_written_as_people_do(program: Program) -> None:
+    program.run("queues", "put", "mail", "--expire-in", "10m", "--retention", "2d")
+    program.run("queues", "put", "slow", "--full-timeout", "5s", "--ageing", "1h")
+
+    mail = program.run("queues", "show", "mail", "--json").json["override"]
+    slow = program.run("queues", "show", "slow", "--json").json["override"]
+
+    assert {"expire_in": 600, "retention": 172_800} == mail
+    assert {"full_timeout": 5, "ageing": 3_600} == slow
+
+
+def test_a_pause_of_a_task_that_nobody_knows_is_kept_and_doubted(program: Program) -> None:
+    program.run("jobs", "send", "welcome", "email=a@x.org", "--app", "shop:app")
+
+    known = program.run("queues", "pause", "--task", "welcome")
+    unknown = program.run("queues", "pause", "--task", "nosuch")
+
+    assert (0, "") == (known.code, known.err)
+    assert 0 == unknown.code
+    assert "task nosuch is paused" in unknown.out
+    assert "no job or worker knows task 'nosuch' yet" in unknown.err
+
+
+def test_a_resume_says_when_there_was_no_pause(program: Program) -> None:
+    program.run("queues", "put", "mail")
+    program.run("queues", "pause", "--all")
+
+    with_all = program.run("queues", "resume", "mail").out
+    again = program.run("queues", "resume", "mail").out
+    task = program.run("queues", "resume", "--task", "welcome").out
+    program.run("queues", "resume", "--all")
+    everything = program.run("queues", "resume", "--all").out
+
+    assert "mail is resumed\n" == with_all
+    assert "mail was not paused\n" == again
+    assert "task welcome was not paused\n" == task
+    assert "everything was not paused\n" == everything

@@ -28,4 +28,14 @@ def test_stats_refuse_a_bucket_that_is_no_minute(program: Program) -> None:
     refused = program.run("stats", "--bucket", "90s")
 
     assert 1 == refused.code
-    assert "one whole minute or more" in refused.err
+    assert "cannot read stats by 1.5 min: a bucket is one whole minute or more" in refused.err
+
+
+def test_stats_of_a_queue_that_nobody_knows_are_refused(program: Program) -> None:
+    program.run("queues", "put", "mail")
+
+    refused = program.run("stats", "mial")
+
+    assert 1 == refused.code
+    assert "no queue named 'mial': did you mean 'mail'?" in refused.err
+    assert 0 == program.run("stats", "mail").code

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from howdah._db import dead_letter
+from howdah._db import dead_letter, queueing
 from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.jobs.bulk import bar
@@ -35,6 +35,8 @@ def redrive(
     ):
         steps = dead_letter.redrive(queue, destination=to, limit=limit, progress=tell)
         done = walk(steps, database.run)
+        if done == dead_letter.Redriven():
+            walk(queueing.check_known(queue), database.run)
     if as_json:
         print_json({"moved": done.moved, "kept": done.kept})
         return

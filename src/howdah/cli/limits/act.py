@@ -12,8 +12,9 @@ from howdah._model.limits import override_of
 from howdah.cli.database import opened
 from howdah.cli.limits.look import print_limits
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import print_json, say
+from howdah.cli.output import print_json, say, warn
 from howdah.cli.target import find_target
+from howdah.cli.words import seconds
 from howdah.errors import UsageError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The limit.")]
@@ -27,7 +28,9 @@ def put(
         list[str] | None, typer.Option(help="For keys of a tier: `pro=10`. May be repeated.")
     ] = None,
     rate: Annotated[int | None, typer.Option(help="So many begin within --per.")] = None,
-    per: Annotated[float | None, typer.Option(help="Seconds of the rate's window.")] = None,
+    per: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The rate's window, such as 90s, 10m.")
+    ] = None,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
@@ -38,9 +41,11 @@ def put(
     What is not said is as the code says: without options, what was said before is taken back.
     """
     tiers = dict(_tier(text) for text in tier) if tier else None
-    said = override_of(name, total=total, per_key=per_key, tiers=tiers, rate=rate, per=per)
+    said = override_of(name, total=total, per_key=per_key, tiers=tiers, rate=rate, per=seconds(per))
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         print_limits([walk(quota.change(name, said), database.run)], as_json=as_json)
+        if (doubt := walk(quota.doubt(name), database.run)) is not None:
+            warn(doubt)
 
 
 def delete(

@@ -9,14 +9,17 @@ import typer
 
 from howdah._db import queue as queries
 from howdah._db import queueing
+from howdah._db.query import Runner
 from howdah._db.steps import walk
+from howdah._model.nearest import nearest
 from howdah._model.options import SendOptions
 from howdah._model.queue import QueueOptions
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url, Yes
-from howdah.cli.output import print_json, say
+from howdah.cli.output import print_json, say, warn
 from howdah.cli.queues.look import Name, document
 from howdah.cli.target import find_target
+from howdah.cli.words import seconds
 from howdah.errors import UsageError
 
 MaybeName = Annotated[
@@ -30,12 +33,18 @@ By = Annotated[str | None, typer.Option("--by", help="Who wants it, for whoever 
 Reason = Annotated[str | None, typer.Option("--reason", help="Why.")]
 
 
+ExpireIn = Annotated[
+    str | None, typer.Option("--expire-in", metavar="TIME", help="For one attempt: 90s, 10m.")
+]
+Retention = Annotated[
+    str | None, typer.Option("--retention", metavar="TIME", help="To keep what is over.")
+]
 FullTimeout = Annotated[
-    float | None, typer.Option("--full-timeout", metavar="SECONDS", help="How long to block.")
+    str | None, typer.Option("--full-timeout", metavar="TIME", help="How long to block.")
 ]
 Ageing = Annotated[
-    float | None,
-    typer.Option("--ageing", metavar="SECONDS", help="A wait that counts as one of priority."),
+    str | None,
+    typer.Option("--ageing", metavar="TIME", help="A wait that counts as one of priority."),
 ]
 
 
@@ -50,12 +59,8 @@ def put(
     ] = None,
     priority: Annotated[int | None, typer.Option("--priority", help="Higher runs first.")] = None,
     retry: Annotated[int | None, typer.Option("--retry", metavar="N", help="Retries.")] = None,
-    expire_in: Annotated[
-        float | None, typer.Option("--expire-in", metavar="SECONDS", help="For one attempt.")
-    ] = None,
-    retention: Annotated[
-        float | None, typer.Option("--retention", metavar="SECONDS", help="To keep what is over.")
-    ] = None,
+    expire_in: ExpireIn = None,
+    retention: Retention = None,
     dead_letter: Annotated[
         str | None, typer.Option("--dead-letter", metavar="QUEUE", help="For what failed.")
     ] = None,
@@ -78,11 +83,16 @@ def put(
     """
     chosen: dict[str, Any] = {"policy": policy, "on_full": on_full}
     options = QueueOptions(
-        SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention),
+        SendOptions(
+            priority=priority,
+            retry=retry,
+            expire_in=seconds(expire_in),
+            retention=seconds(retention),
+        ),
         dead_letter=dead_letter,
         max_waiting=max_waiting,
-        full_timeout=full_timeout,
-        ageing=ageing,
+        full_timeout=seconds(full_timeout),
+        ageing=seconds(ageing),
         **chosen,
     )
     with opened(find_target(url=url, schema=schema, app=app)) as database:
@@ -115,6 +125,7 @@ def pause(
             database.run(queries.pause_everything(by=by, reason=reason))
         elif task is not None:
             walk(queueing.pause_task(task, by=by, reason=reason), database.run)
+            _warn_unknown(task, database)
         else:
             walk(queueing.pause(name or "", {}, by=by, reason=reason), database.run)
         found = database.run(queries.pauses())
@@ -139,6 +150,7 @@ def resume(
     """
     _check_one("resume", name, task, everything)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
+        was_paused = _is_paused(name, task, database)
         if everything:
             database.run(queries.resume_everything())
         elif task is not None:
@@ -149,7 +161,7 @@ def resume(
     if as_json:
         print_json(found)
         return
-    say(f"{_what(name, task)} is resumed")
+    say(f"{_what(name, task)} {'is resumed' if was_paused else 'was not paused'}")
 
 
 def unblock(
@@ -195,6 +207,23 @@ def delete(
 def _check_one(verb: str, name: str | None, task: str | None, everything: bool) -> None:
     if sum((name is not None, task is not None, everything)) != 1:
         raise UsageError(f"cannot {verb}: name a queue, or give --task NAME or --all")
+
+
+def _is_paused(name: str | None, task: str | None, database: Runner) -> bool:
+    if name is not None:
+        # Its own row says it also where it is paused since everything is.
+        record = database.run(queries.get(name))
+        return record is not None and record.is_paused
+    wanted = ("everything", "") if task is None else ("task", task)
+    return wanted in {(one.kind, one.name) for one in database.run(queries.pauses())}
+
+
+def _warn_unknown(task: str, database: Runner) -> None:
+    is_known, names = database.run(queries.knows_task(task))
+    if not is_known:
+        near = nearest(task, names)
+        meant = "" if near is None else f"; did you mean {near!r}?"
+        warn(f"no job or worker knows task {task!r} yet{meant}")
 
 
 def _what(name: str | None, task: str | None) -> str:
