@@ -205,18 +205,17 @@ class Sender(Generic[P, R]):
         said = self._said_more
         if task.drawer.is_needed:
             said += task.draws(args, kwargs).said_more("group" in self.said)
-        if self.merged.id is None:
-            # Made here and now, so the database need not look whether it has run before; unless
-            # the send is repeated.
-            job_id = uuid7()
-            fresh = f'{{"id":"{job_id}","new_id":true{said}}}'
-            again = f'{{"id":"{job_id}"{said}}}'
-        else:
-            job_id = None
-            fresh = again = "{" + said[1:] + "}"
+        queue, name = task.queue, task.name
+        if self.merged.id is not None:
+            query = jobs.send(queue=queue, task=name, args=encoded, options="{" + said[1:] + "}")
+            return Order(query, query, None)
+        # Made here and now, so the database need not look whether it has run before; unless the
+        # send is repeated.
+        job_id = uuid7()
+        again = f'{{"id":"{job_id}"{said}}}'
         return Order(
-            jobs.send(queue=task.queue, task=task.name, args=encoded, options=fresh),
-            jobs.send(queue=task.queue, task=task.name, args=encoded, options=again),
+            jobs.send_new(queue=queue, task=name, args=encoded, job_id=job_id, said=said),
+            jobs.send(queue=queue, task=name, args=encoded, options=again),
             job_id,
         )
 

@@ -15,6 +15,7 @@ from howdah._db.statements import quote_name
 ROLE = 'a "poor" role'
 MINE = "the poor role's own"
 DEFINERS = {
+    "send_plain",
     "send_receipt",
     "send_flow",
     "must_ask",

@@ -73,6 +73,19 @@ def send(*, queue: str, task: str, args: str, options: str) -> Query[Receipt]:
     )
 
 
+def send_new(*, queue: str, task: str, args: str, job_id: str, said: str) -> Query[Receipt]:
+    """Store one job under an id that was made for it.
+
+    Args:
+        said: Its options as JSON members, each behind a comma; empty for a plain job.
+    """
+    if said:
+        options = f'{{"id":"{job_id}","new_id":true{said}}}'
+        return send(queue=queue, task=task, args=args, options=options)
+    params = {"queue": queue, "task": task, "args": args, "id": job_id}
+    return Query("job/send_plain", params, _receipt)
+
+
 def send_many(
     *,
     queue: str,

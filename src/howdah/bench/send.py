@@ -74,7 +74,7 @@ async def _bare(ground: Ground, connection: psycopg.AsyncConnection[Any], n: int
     await ground.ask(queries.clear())
     task = ground.tasks.bare
     params = [task.order(ARGUMENTS, {}).query.params for _ in range(n)]
-    statement = queries.text("job/send", ground.schema)
+    statement = queries.text("job/send_plain", ground.schema)
     delays = []
     before = await gauge(ground, backends=(bare.NAME,))
     began = then = time.perf_counter()

@@ -12,13 +12,14 @@ from howdah._db import job as jobs
 from howdah._db import queue as queues
 from howdah._db.job import Receipt
 from howdah._model.outcome import Verdict
-from howdah.errors import MissingKeyError, QueueFullError
+from howdah.errors import MissingKeyError, PayloadError, QueueFullError
 from tests.integration.desk import Claim, Desk
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 QUEUE = "functions/19_queue"
 SEND = "functions/03_send"
+PLAIN = "functions/03_send_plain"
 LANE = """CREATE TABLE howdah.lane (
     queue    text     NOT NULL,
     priority smallint NOT NULL
@@ -28,6 +29,11 @@ LANE = """CREATE TABLE howdah.lane (
 def _send(desk: Desk, *, task: str = "t", key: str | None = None, **defaults: object) -> Receipt:
     said = {"defaults": defaults} if key is None else {"key": key, "defaults": defaults}
     return desk.run(jobs.send(queue="q", task=task, args="{}", options=json.dumps(said)))
+
+
+def _send_plain(desk: Desk, args: str = "{}") -> Receipt:
+    """As Python sends a job of which nothing is said."""
+    return desk.run(jobs.send_new(queue="q", task="t", args=args, job_id=str(uuid4()), said=""))
 
 
 def _active(desk: Desk, job_id: UUID) -> Claim:
@@ -242,7 +248,49 @@ def a_queue_made_known_while_everything_is_paused_is_paused(stage: Stage) -> Non
     assert record.is_paused
 
 
+def a_plain_job_of_a_paused_task_is_stored_held(stage: Stage) -> None:
+    stage.desk.run(queues.pause_task("t", by=None, reason=None))
+
+    job_id = _send_plain(stage.desk).id
+
+    assert "task" == stage.desk.row(job_id)["held"]
+
+
+def a_plain_job_has_what_an_operator_said(stage: Stage) -> None:
+    stage.desk.run(queues.put("q", {"priority": 9}))
+
+    job_id = _send_plain(stage.desk).id
+
+    assert 9 == stage.desk.row(job_id)["priority"]
+
+
+def a_plain_job_that_is_sent_again_is_answered_with_itself(stage: Stage) -> None:
+    query = jobs.send_new(queue="q", task="t", args="{}", job_id=str(uuid4()), said="")
+
+    sent = [stage.desk.run(query) for _ in range(2)]
+
+    assert [True, False] == [one.created for one in sent]
+    assert 1 == len({one.id for one in sent})
+
+
+def a_plain_job_must_have_arguments_by_name(stage: Stage) -> None:
+    with pytest.raises(PayloadError):
+        _send_plain(stage.desk, "[]")
+
+
 GUARDS = [
+    Guard(PLAIN, "p.kind = 'task'", "false", a_plain_job_of_a_paused_task_is_stored_held),
+    Guard(PLAIN, "q.override <> '{}'", "false", a_plain_job_has_what_an_operator_said),
+    Guard(
+        PLAIN,
+        "ON CONFLICT DO NOTHING",
+        "",
+        a_plain_job_that_is_sent_again_is_answered_with_itself,
+        error="duplicate key",
+    ),
+    Guard(
+        PLAIN, "jsonb_typeof(p_args) = 'object'", "true", a_plain_job_must_have_arguments_by_name
+    ),
     Guard(
         SEND,
         "IF NOT v_place.known AND NOT p_options ?| '{new_id,defaults}' THEN",

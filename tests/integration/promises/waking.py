@@ -66,6 +66,15 @@ def an_idle_worker_is_told_of_a_send(stage: Stage) -> None:
     assert 1 == ear.heard()
 
 
+def an_idle_worker_is_told_of_a_plain_send(stage: Stage) -> None:
+    ear = _idle(stage)
+
+    job_id = str(uuid4())
+    stage.desk.run(jobs.send_new(queue="q", task="t", args="{}", job_id=job_id, said=""))
+
+    assert 1 == ear.heard()
+
+
 def an_idle_worker_is_told_of_a_bulk(stage: Stage) -> None:
     ear = _idle(stage)
 
@@ -191,6 +200,12 @@ GUARDS = [
         "IF v_ready THEN\n                PERFORM howdah.wake",
         "IF true THEN\n                PERFORM howdah.wake",
         nobody_is_told_of_a_job_sent_for_later,
+    ),
+    Guard(
+        "functions/03_send_plain",
+        "PERFORM howdah.wake(p_queue, 0::smallint);",
+        "",
+        an_idle_worker_is_told_of_a_plain_send,
     ),
     Guard(
         "functions/03_send",

@@ -8,6 +8,7 @@
 -- The path is pinned, so that no operator or function of the caller's is met on the way.
 
 ALTER FUNCTION howdah.send_receipt SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION howdah.send_plain SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.send_flow SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.must_ask SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.line_up SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

@@ -23,7 +23,7 @@ GRANT INSERT, UPDATE, DELETE ON howdah.begun, howdah.lane, howdah.line, howdah.q
 GRANT INSERT ON howdah.sample TO __worker__;
 
 -- To send.
-GRANT EXECUTE ON FUNCTION howdah.send, howdah.send_receipt, howdah.send_flow, howdah.must_ask, howdah.line_of, howdah.line_up, howdah.turn, howdah.wake, howdah.ready_jobs TO __producer__, __worker__, __operator__;
+GRANT EXECUTE ON FUNCTION howdah.send, howdah.send_receipt, howdah.send_plain, howdah.send_flow, howdah.must_ask, howdah.line_of, howdah.line_up, howdah.turn, howdah.wake, howdah.ready_jobs TO __producer__, __worker__, __operator__;
 
 -- To read.
 GRANT EXECUTE ON FUNCTION howdah.now, howdah.queue_names TO __producer__, __worker__, __viewer__, __operator__;
