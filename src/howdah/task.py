@@ -268,7 +268,8 @@ class Sender(Generic[P, R]):
         """The groups of many jobs, and what they draw from, where they have any."""
         group = self.merged.group
         if not self.task.drawer.is_needed:
-            return None if group is None else [group] * len(items), None
+            groups: list[str | None] = [group] * len(items)
+            return None if group is None else groups, None
         draws = [self.task.draws_of(item) for item in items]
         return [group or one.group for one in draws], [one.limits for one in draws]
 

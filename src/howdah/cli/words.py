@@ -76,7 +76,9 @@ def time(text: str | None) -> datetime | float | None:
 def past(text: str | None) -> datetime | None:
     """Read a moment, or how long ago one was: `2h`. Raises as `time`."""
     found = time(text)
-    return datetime.now(UTC) - timedelta(seconds=found) if isinstance(found, float) else found
+    if found is None or isinstance(found, datetime):
+        return found
+    return datetime.now(UTC) - timedelta(seconds=found)
 
 
 def arguments(words: Sequence[str]) -> dict[str, Any]:
