@@ -355,8 +355,8 @@ GUARDS = [
     ),
     Guard(
         "functions/16_delete",
-        "DELETE FROM howdah.blocked_key AS b WHERE b.job_id = ANY (v_ids);",
-        "",
+        "DELETE FROM howdah.blocked_key AS b WHERE b.job_id = ANY (v_ids) RETURNING b.queue)",
+        "SELECT b.queue FROM howdah.blocked_key AS b WHERE false)",
         a_deletion_unblocks,
     ),
     Guard(

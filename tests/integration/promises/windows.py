@@ -222,7 +222,7 @@ GUARDS = [
     ),
     Guard(
         CHANGE,
-        "OR j.ready_xid IS NOT NULL AND (p_changes ->> 'priority')::smallint <> j.priority",
+        "(p_changes ->> 'priority')::smallint <> j.priority\n                  OR",
         "",
         a_new_priority_is_found_behind_the_hints_of_its_lane,
     ),
