@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from howdah import Context, Howdah, Job, JobState, WorkerSettings
+from howdah._db import job as jobs
+from howdah._db.query import Query, Row
+from howdah._worker.claimer import LADDER
+from howdah._worker.link import Link
+from howdah._worker.worker import Worker, announce
 from howdah.lifespan import working
 from tests.integration.desk import Desk
 
@@ -257,3 +263,34 @@ async def test_a_crash_that_brings_back_a_row_below_the_hint_hides_it_from_no_wo
         await until(lambda: not desk.sql("SELECT 1 FROM howdah.job"), within=10)
 
     assert 2 == len(await app.jobs.find(task=tick.name, limit=5))
+
+
+async def test_a_worker_that_stays_idle_looks_once_for_each_job(
+    app: Howdah, database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    claim = jobs.claim
+
+    @app.task
+    async def tick(n: int) -> int:
+        return n
+
+    def counted(**given: Any) -> Query[Sequence[Row]]:
+        looks.append(1)
+        return claim(**given)
+
+    settings = WorkerSettings(poll=60.0)
+    link = Link(database_url, schema, role="announce", signals=app.signals)
+    worker_id = await announce(link, app, settings)
+    worker = Worker(app, database_url, settings, worker_id=worker_id)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: worker.claimer._rung == len(LADDER))
+    monkeypatch.setattr(jobs, "claim", counted)
+
+    for n in range(5):
+        await (await tick.send(n)).result(timeout=10)
+
+    worker.stop()
+    await running
+    await link.close()
+    assert 5 == len(looks)

@@ -8,6 +8,7 @@ When: as soon as there is room and the last look found enough; else when a notif
 in any case after a while. An idle worker says so (`rest`), and senders notify only while somebody
 is idle. A sender may have looked just before the worker said so and commit just after: so a worker
 that has become idle looks again after 2, 5, 10, 25, 50 and 100 ms before it trusts in being told.
+From then on it looks once for what it is told of, for as long as it says that it is idle.
 """
 
 from __future__ import annotations
@@ -195,7 +196,8 @@ class Claimer:
                 continue
             rows = await self._link.ask(partial(self._query, ask.queues, limit))
             if found := self._hand_out(rows):
-                self._rung = 0
+                if not self._resting:
+                    self._rung = 0
                 self.vain_looks = 0
                 self._has_worked = True
                 room -= ask.handlers_for(found)
