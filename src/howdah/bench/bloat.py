@@ -50,6 +50,7 @@ async def run(ground: Ground, plan: Plan, progress: Progress) -> Report:
             **settings,
             "cycles": plan.cycles,
             "cycles_jobs_per_s": side.rates,
+            "cycles_server_cpu_us": [Side((lap,)).per_job["server_cpu_us"] for lap in laps],
             "per_job": side.per_job,
             "supervisor_rss_mb": memory.supervisor if memory else None,
         },

@@ -46,16 +46,17 @@ class Ground:
         """Run a query on a connection that does nothing else."""
         return await self._observer.run(query)
 
-    async def drained(self, last: UUID) -> None:
-        """Return when no job is live any more.
+    async def drained(self, first: UUID, last: UUID) -> None:
+        """Return when no job of a batch is live any more.
 
         Args:
-            last: The job that is claimed last. While it is there, nothing else is looked at: the
-                table is full of dead rows by then, and a look at all of it would cost time that
-                is being measured.
+            first: The job with the lowest id.
+            last: The one with the highest, which is claimed last. While it is there, nothing else
+                is looked at: the table is full of dead rows by then, and a look at many of them
+                would cost time that is being measured.
         """
         await self.until_not(queries.is_live(last))
-        await self.until_not(queries.any_live())
+        await self.until_not(queries.any_since(first))
 
     async def until_not(self, query: Query[bool]) -> None:
         """Return when the answer is no."""

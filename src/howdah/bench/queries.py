@@ -77,6 +77,11 @@ def any_live() -> Query[bool]:
     return Query("bench/any_live", {}, _scalar)
 
 
+def any_since(first: UUID) -> Query[bool]:
+    """Whether a job of this id or a later one is."""
+    return Query("bench/any_since", {"first": str(first)}, _scalar)
+
+
 def any_ready() -> Query[bool]:
     """Whether any job can be claimed now."""
     return Query("bench/any_ready", {}, _scalar)

@@ -69,7 +69,7 @@ class BenchWorker:
         ids = await task.send_many(items(plan, n))
         began = time.perf_counter()
         wal = await ground.ask(queries.wal())
-        await ground.drained(ids[-1])
+        await ground.drained(ids[0], ids[-1])
         seconds = time.perf_counter() - began
         cost = (await self.gauge()).since(Gauge(wal, before.client, before.server))
         self.look_at_memory()
