@@ -86,6 +86,10 @@ def send_new(*, queue: str, task: str, args: str, job_id: str, said: str) -> Que
     return Query("job/send_plain", params, _receipt)
 
 
+# What options say that say nothing.
+_NOTHING = ("{}", '{"defaults":{}}')
+
+
 def send_many(
     *,
     queue: str,
@@ -113,13 +117,14 @@ def send_many(
         limits: What each job draws from, where some draw from anything; `quotas` are the names.
         options: All of them once more, as `send` takes them: for a queue that has a word in it.
     """
+    jobs = {"queue": queue, "task": task, "ids": wire.array(ids), "args": wire.RS.join(args)}
+    more = (start_after, delay, tags, retry, expire_in, retention, deadline, dead_letter)
+    if options in _NOTHING and not priority and all(one is None for one in (*more, groups, limits)):
+        return Query("job/send_many_plain", {**jobs, "count": len(ids)}, _scalar)
     return Query(
         "job/send_many",
         {
-            "queue": queue,
-            "task": task,
-            "ids": wire.array(ids),
-            "args": wire.RS.join(args),
+            **jobs,
             "priority": priority,
             "start_after": start_after,
             "delay": delay,

@@ -175,10 +175,12 @@ def jobs_of_a_paused_task_are_stored_held(stage: Stage) -> None:
     stage.desk.run(queues.pause_task("t", by=None, reason=None))
 
     _send(stage.desk)
-    stage.desk.run(jobs.send_many(queue="q", task="t", ids=[str(uuid4())], args=["{}"]))
+    for priority in (0, 1):
+        ids = [str(uuid4())]
+        stage.desk.run(jobs.send_many(queue="q", task="t", ids=ids, args=["{}"], priority=priority))
 
-    assert [("task",)] * 2 == stage.desk.sql("SELECT held FROM howdah.job")
-    assert [] == stage.desk.claim(limit=2)
+    assert [("task",)] * 3 == stage.desk.sql("SELECT held FROM howdah.job")
+    assert [] == stage.desk.claim(limit=3)
 
 
 def a_pause_holds_the_jobs_of_its_task_only(stage: Stage) -> None:
@@ -279,6 +281,19 @@ def a_plain_job_must_have_arguments_by_name(stage: Stage) -> None:
 
 
 GUARDS = [
+    Guard(
+        "job/send_many_plain",
+        "WHERE NOT (SELECT p.asks FROM place AS p)",
+        "",
+        jobs_of_a_paused_task_are_stored_held,
+        error="duplicate key",
+    ),
+    Guard(
+        "job/send_many",
+        "WHERE NOT p.asks",
+        "",
+        jobs_of_a_paused_task_are_stored_held,
+    ),
     Guard(PLAIN, "p.kind = 'task'", "false", a_plain_job_of_a_paused_task_is_stored_held),
     Guard(PLAIN, "q.override <> '{}'", "false", a_plain_job_has_what_an_operator_said),
     Guard(

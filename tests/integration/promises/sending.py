@@ -20,10 +20,18 @@ def _send(desk: Desk, *, args: str = "{}", **options: object) -> Receipt:
     return desk.run(jobs.send(queue="q", task="t", args=args, options=said))
 
 
-def _send_many(desk: Desk, ids: list[UUID], *, delay: float | None = None) -> int:
-    texts = [str(one) for one in ids]
+def _send_many(
+    desk: Desk, ids: list[UUID], *, delay: float | None = None, priority: int = 0
+) -> int:
     return desk.run(
-        jobs.send_many(queue="q", task="t", ids=texts, args=["{}"] * len(ids), delay=delay)
+        jobs.send_many(
+            queue="q",
+            task="t",
+            ids=[str(one) for one in ids],
+            args=["{}"] * len(ids),
+            delay=delay,
+            priority=priority,
+        )
     )
 
 
@@ -77,8 +85,9 @@ def a_job_is_not_claimed_before_its_time(stage: Stage) -> None:
 def a_job_without_a_delay_is_claimed_at_once(stage: Stage) -> None:
     _send(stage.desk)
     _send_many(stage.desk, [uuid4()])
+    _send_many(stage.desk, [uuid4()], priority=1)
 
-    assert 2 == len(stage.desk.claim(limit=5))
+    assert 3 == len(stage.desk.claim(limit=5))
 
 
 def arguments_that_are_no_object_are_refused(stage: Stage) -> None:

@@ -78,10 +78,13 @@ def an_idle_worker_is_told_of_a_plain_send(stage: Stage) -> None:
 def an_idle_worker_is_told_of_a_bulk(stage: Stage) -> None:
     ear = _idle(stage)
 
-    ids = [str(uuid4()) for _ in range(3)]
-    stage.desk.run(jobs.send_many(queue="q", task="t", ids=ids, args=["{}"] * 3))
+    for priority in (0, 1):
+        ids = [str(uuid4()) for _ in range(3)]
+        stage.desk.run(
+            jobs.send_many(queue="q", task="t", ids=ids, args=["{}"] * 3, priority=priority)
+        )
 
-    assert 1 == ear.heard()
+        assert 1 == ear.heard()
 
 
 def an_idle_worker_is_told_of_a_job_given_back(stage: Stage) -> None:
@@ -212,6 +215,12 @@ GUARDS = [
         "PERFORM howdah.wake(p_queue, v_priority);",
         "",
         an_idle_worker_is_told_of_a_send,
+    ),
+    Guard(
+        "job/send_many_plain",
+        "howdah.wake(:queue::text, 0::smallint)::text",
+        "NULL",
+        an_idle_worker_is_told_of_a_bulk,
     ),
     Guard(
         "job/send_many",

@@ -19,7 +19,7 @@ BEGIN
            SELECT FROM howdah.pause AS p
            WHERE p.kind = 'task' AND p.name = p_task) THEN
         INSERT INTO howdah.job (id, queue, task, args, ready_xid)
-        VALUES (p_id, p_queue, p_task, p_args, pg_current_xact_id())
+        VALUES (p_id, p_queue, p_task, p_args, howdah.turn())
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             PERFORM howdah.wake(p_queue, 0::smallint);
