@@ -5,7 +5,7 @@ Pydantic does the work; a codec adds the promise that what it wrote can be store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType, UnionType
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
+from pydantic_core.core_schema import list_schema
 
 from howdah._model.json_limits import (
     Offence,
@@ -53,7 +54,16 @@ class Codec:
         load: Read a value from its JSON text.
     """
 
-    __slots__ = ("_dump", "_hides_nan", "_is_read_back", "_root", "check", "load")
+    __slots__ = (
+        "_dump",
+        "_hides_nan",
+        "_is_read_back",
+        "_many",
+        "_root",
+        "_schema",
+        "check",
+        "load",
+    )
 
     check: Callable[[Any], Any]
     load: Callable[..., Any]
@@ -78,6 +88,9 @@ class Codec:
         schema = adapter.core_schema
         validator = SchemaValidator(schema, _CONFIG)
         self._root = root
+        self._schema = schema
+        # Made when it is first used: most tasks are sent one by one.
+        self._many: tuple[Callable[..., Any], Callable[..., Any]] | None = None
         self._dump = SchemaSerializer(schema, _CONFIG).to_json
         self._is_read_back = is_read_back
         self._hides_nan = hides_nan
@@ -104,26 +117,30 @@ class Codec:
             self._read_back(text)
         return text
 
-    def dump_many(self, values: Iterable[Any]) -> list[str] | None:
-        """Check and encode many values, as `check` and `dump` would each.
+    def dump_many(self, values: list[Any]) -> list[str] | None:
+        """Check and encode many values whose JSON are objects, as `check` and `dump` would each.
 
         Returns:
             None when something about any of them is not plainly right: `dump` knows what.
         """
         if self._is_read_back:
             return None
-        check, dump = self.check, self._dump
         try:
-            texts = [
-                dump(check(value), warnings=False, round_trip=True, by_alias=False).decode()
-                for value in values
-            ]
+            if self._many is None:
+                schema = list_schema(self._schema)
+                validator = SchemaValidator(schema, _CONFIG)
+                self._many = validator.validate_python, SchemaSerializer(schema, _CONFIG).to_json
+            check, dump = self._many
+            text = dump(check(values), warnings=False, round_trip=True, by_alias=False).decode()
         except Exception:
             # Anything may be raised: serializers and generators are code of the user's.
             return None
-        if are_suspect(texts) or (self._hides_nan and any("null" in text for text in texts)):
+        # One list is written in half the time of its items. Where they also hold what stands
+        # between them, there are too many parts.
+        texts = ["{" + part + "}" for part in text[2:-2].split("},{")]
+        if len(texts) != len(values) or are_suspect(texts):
             return None
-        return texts
+        return None if self._hides_nan and "null" in text else texts
 
     def _read_back(self, text: str) -> None:
         try:
