@@ -185,4 +185,4 @@ async def test_a_debounced_job_draws_from_the_limits_of_its_last_arguments(
     await work.send("b")
 
     row = desk.row(job.id)
-    assert (["work:b"], "work:b") == (row["limits"], row["line"])
+    assert (["work:b"], "|work:b") == (row["limits"], row["line"])
