@@ -184,7 +184,7 @@ class Machine(Watched):
             key=job.key,
             start_after=delay,
             expire_in=job.expire_in,
-            retry=None if job.expire_in is None else Retry(limit=job.retry_limit),
+            retry=None if job.expire_in is None else Retry(limit=job.retry_limit, jitter=0),
         )
 
     # Workers.

@@ -27,7 +27,7 @@ def test_commands_find_the_private_postgres_of_their_folder(alone: Program) -> N
     alone.run("postgres", "start")
     alone.run("migrate")
 
-    assert [] == alone.run("jobs", "list", "--json").json
+    assert [] == alone.run("jobs", "list", "--json").json["jobs"]
 
 
 def test_nothing_is_destroyed_unasked(alone: Program) -> None:

@@ -137,4 +137,4 @@ def test_the_app_is_found_in_pyproject_also_from_a_folder_below(program: Program
 def test_python_m_howdah_is_howdah(program: Program) -> None:
     listed = program.run("jobs", "list", "--json", command=[sys.executable, "-m", "howdah"])
 
-    assert [] == listed.json
+    assert [] == listed.json["jobs"]

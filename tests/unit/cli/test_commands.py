@@ -80,7 +80,9 @@ def test_an_option_that_does_not_exist_is_exit_code_2(run: Run) -> None:
 
 
 def test_an_error_of_ours_is_one_line_and_exit_code_1(run: Run) -> None:
-    code, out, err = run("jobs", "send", "task", "no-equals-sign", "--url", "x", "--schema", "y")
+    code, out, err = run(
+        "jobs", "send", "task", "no-equals-sign", "--url", "postgresql://x", "--schema", "y"
+    )
 
     assert (1, "") == (code, out)
     assert err.startswith("error: cannot read argument 'no-equals-sign'")
@@ -88,7 +90,9 @@ def test_an_error_of_ours_is_one_line_and_exit_code_1(run: Run) -> None:
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(run: Run) -> None:
-    _, _, err = run("jobs", "send", "task", "x", "--url", "x", "--schema", "y", "--debug")
+    _, _, err = run(
+        "jobs", "send", "task", "x", "--url", "postgresql://x", "--schema", "y", "--debug"
+    )
 
     assert err.startswith("Traceback")
     assert "\nerror: cannot read argument 'x'" in err
