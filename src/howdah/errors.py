@@ -33,6 +33,7 @@
     │   ├── JobNotFoundError
     │   ├── IllegalTransitionError          its state does not allow the verb
     │   ├── KeyTakenError                   another live job holds its key
+    │   ├── JobAwaitedError                 jobs of its flow wait for it
     │   ├── JobLostError                    another worker owns it now, or it is over
     │   ├── JobFailedError                  `result()` of a job that failed
     │   ├── JobExpiredError
@@ -323,6 +324,18 @@ class IllegalTransitionError(JobError):
 
 class KeyTakenError(JobError):
     """Another live job holds the key, so this one cannot be live as well."""
+
+
+class JobAwaitedError(JobError):
+    """Jobs of its flow wait for it to complete, and would wait for ever if it were deleted.
+
+    Attributes:
+        children: Which; of very many, the first.
+    """
+
+    def __init__(self, message: str, *, job_id: UUID, children: tuple[UUID, ...]) -> None:
+        super().__init__(message, job_id=job_id)
+        self.children = children
 
 
 class JobLostError(JobError):

@@ -242,6 +242,7 @@ class Jobs(Updating):
         Raises:
             JobNotFoundError: There is no such job, not even in the archive.
             IllegalTransitionError: It is active: cancel it first.
+            JobAwaitedError: A job of its flow waits for it, and would wait for ever.
         """
         return JobState(await self._run(queries.delete(job_id), conn=conn))
 

@@ -2,7 +2,7 @@
 
 Drivers wrap each other: SQLAlchemy keeps the driver's exception in `orig`, Django as the cause. The
 innermost one that carries a SQLSTATE decides. Functions of ours raise the SQLSTATEs `HW001` to
-`HW010`; their message is written for people and their DETAIL is a JSON object with the facts.
+`HW011`; their message is written for people and their DETAIL is a JSON object with the facts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from howdah.errors import (
     DatabaseUnreachableError,
     HowdahError,
     IllegalTransitionError,
+    JobAwaitedError,
     JobError,
     JobLostError,
     JobNotFoundError,
@@ -242,6 +243,11 @@ def _queue_full(fault: Fault) -> HowdahError:
     )
 
 
+def _awaited(fault: Fault) -> HowdahError:
+    children = tuple(UUID(str(one)) for one in fault.detail.get("children", ()))
+    return _about(partial(JobAwaitedError, children=children))(fault)
+
+
 def _about(kind: Callable[..., JobError], *facts: str) -> Callable[[Fault], HowdahError]:
     """A builder for an error that names its job and further facts."""
 
@@ -322,6 +328,7 @@ _OURS: _Builders = {
     "HW008": _unknown_queue,
     "HW009": _queue_full,
     "HW010": _missing_key,
+    "HW011": _awaited,
 }
 _SCHEMA: _Builders = {
     "3F000": _missing,

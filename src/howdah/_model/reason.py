@@ -35,6 +35,7 @@ ReasonKind = Literal[
 ]
 
 _MOMENTS = {"since", "until", "stop_asked_at"}
+_JOBS = {"job", "child"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _read(value: Any, name: str = "") -> Any:
         return [_read(inner) for inner in value]
     if name in _MOMENTS and value is not None:
         return datetime.fromtimestamp(value, UTC)
-    return UUID(value) if name == "job" else value
+    return UUID(value) if name in _JOBS else value
 
 
 def _finished(facts: Mapping[str, Any]) -> str:
@@ -118,11 +119,20 @@ def _suspended(facts: Mapping[str, Any]) -> str:
 
 
 def _parent(facts: Mapping[str, Any]) -> str:
-    job = f"job {facts['job']}"
-    if facts["task"] is not None:
-        job = f"{job} ({facts['task']}, {facts['state']})"
+    parent, child = facts["job"], facts["child"]
+    if facts["is_gone"]:
+        return (
+            f"waits in vain for its parent, job {parent}, which is gone: it was deleted, or its"
+            f" retention is over; give this one up with `howdah jobs cancel {child}`"
+        )
+    job = f"job {parent} ({facts['task']}, {facts['state']})"
     if facts["state"] in ("failed", "expired", "cancelled"):
-        return f"blocked by its parent, {job}: run that again, or cancel this one"
+        return (
+            f"blocked by its parent, {job}: run that again with `howdah jobs retry {parent}`, or"
+            f" give this one up with `howdah jobs cancel {child}`"
+        )
+    if facts["state"] == "waiting":
+        return f"waits for its parent, {job}, which `howdah jobs resume {parent}` wakes"
     return f"waits for its parent, {job}"
 
 

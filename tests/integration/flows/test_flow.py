@@ -8,10 +8,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from howdah import Context, Finished, Howdah, JobState, Step, chain, chord, group
+from howdah import Context, Finished, Howdah, JobFilter, JobState, Step, chain, chord, group
 from howdah._db import job as jobs
 from howdah.errors import (
     IllegalTransitionError,
+    JobAwaitedError,
     JobCancelledError,
     JobNotFoundError,
     KeyTakenError,
@@ -508,6 +509,103 @@ async def test_what_a_flow_cannot_do_is_refused_with_words(howdah: Testbed, task
         await flow.send()
 
 
+async def test_a_parent_is_not_deleted_while_a_child_would_wait_for_ever(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.wrap.call(a.result))
+    delete = howdah.app.jobs.delete
+
+    with pytest.raises(JobAwaitedError, match=rf"job {b.id} \(wrap\) waits for it") as caught:
+        await delete(a.id)
+
+    assert (a.id, (b.id,)) == (caught.value.job_id, caught.value.children)
+    assert JobState.CREATED is state(howdah, a)
+    await howdah.app.jobs.cancel(b.id)
+    assert JobState.CREATED is await delete(a.id)
+
+
+async def test_a_failed_parent_is_not_deleted_while_it_blocks_a_child(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    tasks.broken.add("a")
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        children = [flow.add(tasks.name.call(str(n)), after=[a]) for n in range(2)]
+    await howdah.drain()
+
+    report = await howdah.app.jobs.delete_many([a.id])
+
+    first = min(child.id for child in children)
+    assert f"2 jobs wait for it to complete, such as {first} (name)" in str(report.refused[a.id])
+
+
+async def test_parents_are_deleted_together_with_all_who_wait_for_them(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.wrap.call(a.result))
+        c = flow.add(tasks.wrap.call(b.result))
+
+    refused = (await howdah.app.jobs.delete_many([a.id, b.id])).refused
+    report = await howdah.app.jobs.delete_many(JobFilter(state="created"))
+
+    assert {a.id, b.id} == refused.keys()
+    assert (3, {}) == (report.done, report.refused)
+    with pytest.raises(JobNotFoundError):
+        state(howdah, c)
+
+
+async def test_children_of_a_deleted_parent_that_say_so_are_cancelled(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    tasks.broken.add("a")
+    async with howdah.app.flow(on_failure="cancel") as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.name.call("b"), after=[a])
+        c = flow.add(tasks.name.call("c"))
+        d = flow.add(tasks.name.call("d"), after=[c])
+    await howdah.app.jobs.delete(c.id)
+    await howdah.drain()
+    await howdah.app.jobs.retry(b.id)
+
+    await howdah.app.jobs.delete(a.id)
+
+    assert [JobState.CANCELLED] * 2 == [state(howdah, b), state(howdah, d)]
+
+
+async def test_a_child_whose_parent_is_gone_says_that_it_waits_in_vain(
+    howdah: Testbed, tasks: Tasks
+) -> None:
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.wrap.call(a.result))
+    await howdah.app.jobs.cancel(b.id)
+    await howdah.app.jobs.delete(a.id)
+    await howdah.app.jobs.retry(b.id)
+
+    (reason, *_) = (await howdah.app.jobs.explain(b.id)).reasons
+
+    assert ("parent", True) == (reason.kind, reason.facts["is_gone"])
+    assert reason.text.startswith(f"waits in vain for its parent, job {a.id}, which is gone")
+    assert reason.text.endswith(f"give this one up with `howdah jobs cancel {b.id}`")
+
+
+async def test_a_blocked_child_says_what_frees_it(howdah: Testbed, tasks: Tasks) -> None:
+    tasks.broken.add("a")
+    async with howdah.app.flow() as flow:
+        a = flow.add(tasks.name.call("a"))
+        b = flow.add(tasks.wrap.call(a.result))
+    await howdah.drain()
+
+    text = str(await howdah.app.jobs.explain(b.id))
+
+    assert f"run that again with `howdah jobs retry {a.id}`" in text
+    assert f"give this one up with `howdah jobs cancel {b.id}`" in text
+
+
 async def test_a_parent_that_is_deleted_counts_as_cancelled(howdah: Testbed, tasks: Tasks) -> None:
     async with howdah.app.flow() as flow:
         a = flow.add(tasks.name.call("a"))
@@ -579,9 +677,8 @@ async def test_parents_and_children_can_be_looked_at(howdah: Testbed, tasks: Tas
     assert (c.id, "created", "block", True) == (
         child.id, child.state, child.on_failure, child.is_settled,
     )  # fmt: skip
-    assert [False, True] == [
-        one.is_settled for one in (await howdah.app.jobs.dependencies(c.id)).parents
-    ]
+    parents = (await howdah.app.jobs.dependencies(c.id)).parents
+    assert {a.id: False, b.id: True} == {one.id: one.is_settled for one in parents}
     job = await howdah.app.jobs.get(c.id)
     assert ("flow", 1, flow.id) == (job.held, job.blockers, job.flow_id)
 

@@ -12,7 +12,9 @@ from hypothesis.stateful import invariant, precondition, rule
 from howdah._db import flow as flows
 from howdah._db import job as jobs
 from howdah._db import queue as queues
+from howdah._db.bulk import DELETE
 from howdah._model.outcome import Verdict
+from howdah._model.states import JobState
 from tests.integration.machines.ground import (
     FINISHES,
     RETURNS,
@@ -23,6 +25,7 @@ from tests.integration.machines.ground import (
     times,
 )
 
+WAITING = (JobState.CREATED, JobState.RETRY)
 FINAL = ("completed", "failed", "expired", "cancelled")
 # Seldom, or there would seldom be much.
 EVERY = 20
@@ -271,10 +274,18 @@ class Flows(Ground):
         for link in links:
             if link.child in held and not link.settled:
                 if link.parent not in members:
-                    # It is waited for in vain, and so would be the child.
-                    self.do(jobs.delete(UUID(link.child)))
+                    # It is waited for in vain, and so would be the child, and its own.
+                    self.do(DELETE.each(list(map(UUID, _below(link.child, links))), WAITING))
                 elif not members[link.parent].is_live:
                     self._bring_back(link.parent)
+
+
+def _below(one: str, links: list[Link]) -> set[str]:
+    """A job, and all that wait for it to complete, at whatever distance."""
+    found = {one}
+    while more := {link.child for link in links if link.parent in found} - found:
+        found |= more
+    return found
 
 
 MEMBERS = """

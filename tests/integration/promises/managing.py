@@ -9,10 +9,12 @@ import pytest
 from howdah._db import bulk
 from howdah._db import job as jobs
 from howdah._db.explain import explain
+from howdah._model.identity import uuid7s
 from howdah._model.outcome import Verdict
 from howdah._model.states import JobState
-from howdah.errors import IllegalTransitionError
+from howdah.errors import IllegalTransitionError, JobAwaitedError
 from tests.integration.desk import wait_until_blocked
+from tests.integration.kin import send
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage
 
@@ -77,6 +79,23 @@ def what_a_deleted_job_logged_is_deleted(stage: Stage) -> None:
     stage.desk.run(jobs.delete(job_id))
 
     assert [(other,)] == stage.desk.sql("SELECT job_id FROM howdah.log")
+
+
+def a_parent_of_a_child_that_is_being_sent_is_not_deleted(stage: Stage) -> None:
+    _child_on_its_way(stage, stage.desk.send())
+
+
+def a_parent_that_is_over_is_not_deleted_for_a_child_that_is_being_sent(stage: Stage) -> None:
+    _child_on_its_way(stage, _failed(stage))
+
+
+def who_waits_for_a_job_that_is_gone_is_deleted_with_it(stage: Stage) -> None:
+    parent, child = uuid7s(2)
+    send(stage.desk, {parent: [], child: [parent]})
+
+    deleted = stage.desk.run(bulk.DELETE.each([UUID(parent), UUID(child)], list(JobState)))
+
+    assert {UUID(parent), UUID(child)} == deleted.keys()
 
 
 def a_job_that_somebody_else_runs_again_is_not_hurried(stage: Stage) -> None:
@@ -155,6 +174,20 @@ def _moved_on_does_not_spoil(stage: Stage, verb: bulk.Verb, state: JobState) -> 
     assert [second] == [*asking.result()]
 
 
+def _child_on_its_way(stage: Stage, parent: UUID) -> None:
+    """A parent is deleted while the transaction that sends a child of it is open."""
+    (child,) = uuid7s(1)
+    deleter = stage.open()
+
+    with stage.meanwhile() as other:
+        send(other, {child: [str(parent)]})
+        deleting = deleter.start(jobs.delete(parent))
+        wait_until_blocked(stage.desk, deleter, deleting)
+
+    with pytest.raises(JobAwaitedError):
+        deleting.result()
+
+
 def _put_off(stage: Stage, job_id: UUID, *, by: object) -> None:
     by.sql(  # type: ignore[attr-defined]
         "UPDATE howdah.job SET ready_xid = NULL, start_after = howdah.now() + interval '1 hour'"
@@ -183,6 +216,25 @@ GUARDS = [
         "ORDER BY j.id\n        FOR UPDATE",
         "",
         a_claim_in_flight_keeps_its_job_from_being_deleted,
+    ),
+    Guard(
+        DELETE,
+        "ORDER BY a.id\n        FOR NO KEY UPDATE",
+        "",
+        a_parent_that_is_over_is_not_deleted_for_a_child_that_is_being_sent,
+    ),
+    Guard(
+        DELETE,
+        "AND NOT d.child = ANY (p_ids)",
+        "",
+        who_waits_for_a_job_that_is_gone_is_deleted_with_it,
+        error="cannot delete",
+    ),
+    Guard(
+        DELETE,
+        "d.on_failure = 'block' AND NOT d.settled",
+        "false AND NOT d.settled",
+        a_parent_of_a_child_that_is_being_sent_is_not_deleted,
     ),
     Guard(
         DELETE,

@@ -113,7 +113,10 @@ def _kin(title: str, jobs: Sequence[Dependency]) -> None:
         return
     say(f"\n{title}", style="bold")
     columns = ("id", "state", "task", "if it fails", "over")
-    rows = [(d.id, d.state, d.task, d.on_failure, "yes" if d.is_settled else "no") for d in jobs]
+    rows = [
+        (d.id, d.state or "gone", d.task, d.on_failure, "yes" if d.is_settled else "no")
+        for d in jobs
+    ]
     print_table(columns, rows, whole=2)
 
 

@@ -185,14 +185,15 @@ AS $$
                      AND s.at > howdah.now() - interval '10 minutes')), 2)::float8 AS speed) AS r
 $$;
 
--- The parents of a flow that are not over as the job needs them.
+-- The parents of a flow that are not over as the job needs them. One that is gone was deleted by
+-- hand, or its retention is over.
 CREATE OR REPLACE FUNCTION howdah.explain_parents(p_id uuid)
 RETURNS TABLE (kind text, facts jsonb)
 LANGUAGE sql STABLE
 AS $$
     SELECT 'parent', jsonb_build_object(
         'job', d.parent, 'task', v.task, 'queue', v.queue, 'state', coalesce(v.state, d.state),
-        'on_failure', d.on_failure)
+        'on_failure', d.on_failure, 'child', d.child, 'is_gone', v.state IS NULL)
     FROM howdah.dependency AS d
     LEFT JOIN LATERAL (
         SELECT x.task, x.queue, x.state FROM howdah.jobs AS x WHERE x.id = d.parent) AS v ON true
