@@ -21,7 +21,7 @@ BATCH = 20
 EACH = 30
 # By how much the memory of a line may lag behind, in looks past some hundreds of jobs: see
 # functions/16_claim_line.
-LAG = 4_000
+LAG = 1_500
 
 CROWD = """
     INSERT INTO howdah.job (id, queue, task, args, ready_xid, line, key, limits, policy)

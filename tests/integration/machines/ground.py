@@ -42,9 +42,11 @@ DECLARE
     v_text text;
 BEGIN
     FOR v_text IN
-        SELECT pg_catalog.replace(pg_catalog.pg_get_functiondef(p.oid), ' / 200.0', ' * 1.0')
+        SELECT pg_catalog.replace(
+                   pg_catalog.replace(pg_catalog.pg_get_functiondef(p.oid), ' / 200.0', ' * 1.0'),
+                   'random() < p_taken', '0 < p_taken')
         FROM pg_catalog.pg_proc AS p
-        WHERE p.oid IN ('howdah.claim_groups'::regproc, 'howdah.claim_line'::regproc)
+        WHERE p.oid IN ('howdah.move_lines'::regproc, 'howdah.claim_line'::regproc)
     LOOP
         EXECUTE v_text;
     END LOOP;

@@ -1,4 +1,4 @@
--- line_of, line_up, next_lines: which lines there are, and where in each to look
+-- line_of, line_up, next_lines, move_lines: which lines there are, and where in each to look
 --
 -- Jobs with a group, limits or a policy by key stand in lines: functions/16_claim_line tells how they
 -- are claimed.
@@ -106,20 +106,25 @@ AS $$ SELECT CASE WHEN position(':' IN p_entry) > 0
                   THEN substr(p_entry, position(':' IN p_entry) + 1) ELSE '' END $$;
 
 -- The next lines of a lane that have a claimable job: those after p_after, then from the first; and
--- of them where to look, which quotas the job that is first in any of them draws from, and whether
--- any may only run alone. The late transactions are those of all of them.
+-- of them from where on to look, how often their rows were moved, which quotas the job that is first
+-- in any of them draws from, and whether any may only run alone. The late transactions are those of
+-- all of them.
 DROP FUNCTION IF EXISTS howdah.next_lines(text, smallint, text, int);
 CREATE FUNCTION howdah.next_lines(
     p_queue text, p_priority smallint, p_after text, p_most int
-) RETURNS TABLE (lines text[], xids xid8[], ids uuid[], late xid8[], names text[], alone boolean)
+) RETURNS TABLE (
+    lines text[], xids xid8[], ids uuid[], moves int[], late xid8[], names text[], alone boolean
+)
 LANGUAGE sql STABLE
 AS $$
     WITH later AS MATERIALIZED (
-        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 1 AS half
+        SELECT l.line, l.moves, l.late, 1 AS half,
+               coalesce(h.ready_xid, l.pos_xid) AS from_xid, coalesce(h.id, l.pos_id) AS from_id,
+               h.limits, h.policy
         FROM howdah.line AS l
         CROSS JOIN LATERAL (
-            SELECT u.limits, u.policy
-            FROM (SELECT f.limits, f.policy
+            SELECT u.*
+            FROM (SELECT NULL::xid8 AS ready_xid, NULL::uuid AS id, f.limits, f.policy
                   FROM unnest(l.late) AS s (x)
                   CROSS JOIN LATERAL (
                       SELECT j.limits, j.policy FROM howdah.job AS j
@@ -127,23 +132,26 @@ AS $$
                         AND j.ready_xid = s.x
                       LIMIT 1) AS f
                   UNION ALL
-                  SELECT f.limits, f.policy
-                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                  SELECT f.*
+                  FROM (SELECT j.ready_xid, j.id, j.limits, j.policy FROM howdah.job AS j
                         WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
                           AND j.ready_xid IS NOT NULL
                           AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
                         ORDER BY j.ready_xid, j.id
                         LIMIT 1) AS f) AS u
             LIMIT 1) AS h
-        WHERE l.queue = p_queue AND l.priority = p_priority AND l.line > p_after
+        WHERE l.queue = p_queue AND l.priority = p_priority
+          AND l.line > p_after
         ORDER BY l.line
         LIMIT p_most),
     sooner AS MATERIALIZED (
-        SELECT l.line, l.pos_xid, l.pos_id, l.late, h.limits, h.policy, 2 AS half
+        SELECT l.line, l.moves, l.late, 2 AS half,
+               coalesce(h.ready_xid, l.pos_xid) AS from_xid, coalesce(h.id, l.pos_id) AS from_id,
+               h.limits, h.policy
         FROM howdah.line AS l
         CROSS JOIN LATERAL (
-            SELECT u.limits, u.policy
-            FROM (SELECT f.limits, f.policy
+            SELECT u.*
+            FROM (SELECT NULL::xid8 AS ready_xid, NULL::uuid AS id, f.limits, f.policy
                   FROM unnest(l.late) AS s (x)
                   CROSS JOIN LATERAL (
                       SELECT j.limits, j.policy FROM howdah.job AS j
@@ -151,8 +159,8 @@ AS $$
                         AND j.ready_xid = s.x
                       LIMIT 1) AS f
                   UNION ALL
-                  SELECT f.limits, f.policy
-                  FROM (SELECT j.limits, j.policy FROM howdah.job AS j
+                  SELECT f.*
+                  FROM (SELECT j.ready_xid, j.id, j.limits, j.policy FROM howdah.job AS j
                         WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
                           AND j.ready_xid IS NOT NULL
                           AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
@@ -163,14 +171,15 @@ AS $$
           AND (p_after IS NULL OR l.line <= p_after)
         ORDER BY l.line
         LIMIT p_most - (SELECT count(*) FROM later AS c)),
-    -- Two first senders may have left a line twice.
+    -- Two first senders may have left a line twice: the positions of either hold.
     found AS MATERIALIZED (
         SELECT DISTINCT ON (b.half, b.line) b.*
         FROM (SELECT * FROM later AS l UNION ALL SELECT * FROM sooner AS e) AS b
         ORDER BY b.half, b.line)
     SELECT array_agg(f.line ORDER BY f.half, f.line),
-           array_agg(f.pos_xid ORDER BY f.half, f.line),
-           array_agg(f.pos_id ORDER BY f.half, f.line),
+           array_agg(f.from_xid ORDER BY f.half, f.line),
+           array_agg(f.from_id ORDER BY f.half, f.line),
+           array_agg(f.moves ORDER BY f.half, f.line),
            coalesce((SELECT array_agg(DISTINCT e.xid) FROM found AS x, unnest(x.late) AS e (xid)), '{}'),
            (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
             FROM (SELECT x.limits FROM found AS x
@@ -188,6 +197,61 @@ AS $$
                  unnest(d.limits) AS e (entry)),
            bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))
     FROM found AS f
+$$;
+
+-- Moves the positions of lines on, after p_taken jobs of them were claimed.
+--
+-- The position becomes that of the first visible job at or after the last one, or the next
+-- transaction's, or this one's, which may send more; the late are those in progress below it, and
+-- those that still have jobs. All is seen in one snapshot: functions/04_claim says why that holds.
+--
+-- By chance: every move leaves a dead version of the line's row behind an old snapshot, and every
+-- job that was claimed a dead entry past the position, and either is walked by each look. The two
+-- grow alike where a line moves once in as many jobs as it has moved before. At most 200: without an
+-- old snapshot both are cleared away all the time.
+CREATE OR REPLACE FUNCTION howdah.move_lines(
+    p_queue text, p_priority smallint, p_lines text[], p_moves int[], p_taken bigint
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT u.line
+        FROM unnest(p_lines, p_moves) AS u (line, moves)
+        WHERE random() < p_taken::float8 / cardinality(p_lines) / (u.moves + 1)),
+    seen AS MATERIALIZED (
+        SELECT r.t, r.late, d.line, f.x, f.id, pg_current_snapshot() AS s
+        FROM due AS d
+        CROSS JOIN LATERAL (
+            SELECT k.ctid AS t, k.pos_xid, k.pos_id, k.late
+            FROM howdah.line AS k
+            WHERE k.queue = p_queue AND k.priority = p_priority AND k.line = d.line
+            FOR NO KEY UPDATE SKIP LOCKED) AS r
+        LEFT JOIN LATERAL (
+            SELECT j.ready_xid AS x, j.id
+            FROM howdah.job AS j
+            WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = d.line
+              AND j.ready_xid IS NOT NULL AND (j.ready_xid, j.id) >= (r.pos_xid, r.pos_id)
+            ORDER BY j.ready_xid, j.id
+            LIMIT 1) AS f ON true)
+    UPDATE howdah.line AS l
+    SET pos_xid = n.x,
+        pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
+        late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.s) AS o (x) WHERE o.x < n.x
+                        UNION
+                        SELECT o.x FROM unnest(m.late) AS o (x)
+                        CROSS JOIN LATERAL (
+                            SELECT FROM howdah.job AS j
+                            WHERE j.queue = p_queue AND j.priority = p_priority
+                              AND j.line = m.line AND j.ready_xid = o.x
+                            LIMIT 1) AS j),
+        moves   = least(l.moves + 1, 199),
+        used_at = howdah.now()
+    FROM seen AS m
+    CROSS JOIN LATERAL (
+        SELECT least(m.x, pg_snapshot_xmax(m.s), pg_current_xact_id_if_assigned()) AS x) AS n
+    WHERE l.ctid = m.t;
+END
 $$;
 
 -- Whether the job at the head of a line with a policy must wait for another of its line.

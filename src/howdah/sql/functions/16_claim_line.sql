@@ -16,10 +16,9 @@
 -- have left: the sum of the shares before is taken for gone, so no pool is overdrawn.
 --
 -- Where to look. A line's row (line) holds a position and a few late transactions, with the
--- invariant of a worker's hint: see functions/04_claim. It is moved on by chance, once in some two
--- hundred jobs, from what the claim has seen in its one snapshot. So a claim walks some hundreds of
--- dead entries at most, whatever snapshot is held. Slots are found in the same manner: from a
--- claim on, and of a few before it that are named in the quota's row.
+-- invariant of a worker's hint: see functions/04_claim and move_lines. next_lines finds the first
+-- job of each line from there, and the claim looks from that one on. Slots are found in the same
+-- manner: from a claim on, and of a few before it that are named in the quota's row.
 --
 -- Beside jobs it answers with one row whose id is null and whose task is 'line': hint is the line
 -- served last, attempt is how many lines were held up at the least, crash_count is 1 when there are
@@ -28,9 +27,11 @@
 
 -- As claim_line, of lines that nothing holds up: groups without limits. Nothing is locked but what
 -- is taken.
+DROP FUNCTION IF EXISTS howdah.claim_groups(
+    text, smallint, int, bigint, text[], xid8[], uuid[], xid8[]);
 CREATE OR REPLACE FUNCTION howdah.claim_groups(
     p_queue text, p_priority smallint, p_limit int, p_worker bigint, p_lines text[], p_xids xid8[],
-    p_ids uuid[], p_late xid8[]
+    p_ids uuid[], p_moves int[], p_late xid8[]
 ) RETURNS TABLE (
     id text, fence bigint, attempt int, crash_count smallint, queue text, task text,
     priority smallint, args text, key text, tags text, expire_in float8, retry text, hint text
@@ -47,12 +48,13 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_share bigint := ceil(p_limit::float8 / cardinality(p_lines));
+    v_rows  bigint;
     v_now   bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 BEGIN
     RETURN QUERY
     WITH taken AS MATERIALIZED (
-        SELECT c.t, l.place, l.line, l.pos_xid, l.pos_id
-        FROM unnest(p_lines, p_xids, p_ids) WITH ORDINALITY AS l (line, pos_xid, pos_id, place)
+        SELECT c.t, l.place
+        FROM unnest(p_lines, p_xids, p_ids) WITH ORDINALITY AS l (line, from_xid, from_id, place)
         CROSS JOIN LATERAL (
             SELECT u.t
             FROM (SELECT f.t
@@ -61,7 +63,7 @@ BEGIN
                       SELECT j.ctid AS t FROM howdah.job AS j
                       WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
                         AND j.ready_xid = s.x
-                        AND (j.ready_xid, j.id) < (l.pos_xid, l.pos_id)
+                        AND (j.ready_xid, j.id) < (l.from_xid, l.from_id)
                         -- Whoever is held up by something is not for here.
                         AND j.limits IS NULL
                         AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
@@ -73,7 +75,7 @@ BEGIN
                   FROM (SELECT j.ctid AS t FROM howdah.job AS j
                         WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
                           AND j.ready_xid IS NOT NULL
-                          AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                          AND (j.ready_xid, j.id) >= (l.from_xid, l.from_id)
                           -- Whoever is held up by something is not for here.
                           AND j.limits IS NULL
                           AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
@@ -82,37 +84,6 @@ BEGIN
                         FOR UPDATE SKIP LOCKED) AS f) AS u
             LIMIT v_share) AS c
         LIMIT p_limit),
-    moved AS (
-        UPDATE howdah.line AS l
-        SET pos_xid = n.x,
-            pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
-            late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.seen) AS o (x) WHERE o.x < n.x
-                            UNION
-                            SELECT o.x FROM unnest(p_late) AS o (x)
-                            CROSS JOIN LATERAL (
-                                SELECT FROM howdah.job AS j
-                                WHERE j.queue = p_queue AND j.priority = p_priority
-                                  AND j.line = m.line AND j.ready_xid = o.x
-                                LIMIT 1) AS j),
-            used_at = howdah.now()
-        FROM (SELECT c.line, f.x, f.id, pg_current_snapshot() AS seen
-              FROM (SELECT t.line, t.pos_xid, t.pos_id FROM taken AS t
-                    GROUP BY t.line, t.pos_xid, t.pos_id
-                    -- Seldom, and the more often the more was taken.
-                    HAVING random() < count(*) / 200.0) AS c
-              LEFT JOIN LATERAL (
-                  SELECT j.ready_xid AS x, j.id FROM howdah.job AS j
-                  WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = c.line
-                    AND j.ready_xid IS NOT NULL
-                    AND (j.ready_xid, j.id) >= (c.pos_xid, c.pos_id)
-                  ORDER BY j.ready_xid, j.id
-                  LIMIT 1) AS f ON true) AS m
-        CROSS JOIN LATERAL (SELECT least(m.x, pg_snapshot_xmax(m.seen)) AS x) AS n
-        CROSS JOIN LATERAL (
-            SELECT k.ctid AS t FROM howdah.line AS k
-            WHERE k.queue = p_queue AND k.priority = p_priority AND k.line = m.line
-            FOR NO KEY UPDATE SKIP LOCKED) AS r
-        WHERE l.ctid = r.t),
     claimed AS (
         UPDATE howdah.job AS j
         SET state      = 'active',
@@ -134,6 +105,8 @@ BEGIN
                         ELSE (SELECT max(t.place) FROM taken AS t) END]
     UNION ALL
     SELECT * FROM claimed;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    PERFORM howdah.move_lines(p_queue, p_priority, p_lines, p_moves, v_rows - 1);
 END
 $$;
 
@@ -161,6 +134,7 @@ DECLARE
     v_lines  text[];
     v_xids   xid8[];
     v_ids    uuid[];
+    v_moves  int[];
     v_late   xid8[];
     v_names  text[];
     v_locked text[];
@@ -175,8 +149,8 @@ DECLARE
 BEGIN
     -- Where very many lines are held up, the next claim goes on from here.
     FOR v_round IN 1..10 LOOP
-        SELECT n.lines, n.xids, n.ids, n.late, n.names, n.alone
-        INTO v_lines, v_xids, v_ids, v_late, v_names, v_alone
+        SELECT n.lines, n.xids, n.ids, n.moves, n.late, n.names, n.alone
+        INTO v_lines, v_xids, v_ids, v_moves, v_late, v_names, v_alone
         FROM howdah.next_lines(p_queue, p_priority, v_after, v_most) AS n;
         EXIT WHEN v_lines IS NULL;
         v_share := ceil(p_limit::float8 / cardinality(v_lines));
@@ -186,7 +160,8 @@ BEGIN
         IF v_names IS NULL AND v_alone IS NOT TRUE THEN
             RETURN QUERY
             SELECT * FROM howdah.claim_groups(
-                p_queue, p_priority, p_limit, p_worker, v_lines, v_xids, v_ids, v_late);
+                p_queue, p_priority, p_limit, p_worker, v_lines, v_xids, v_ids, v_moves,
+                v_late);
             RETURN;
         END IF;
         IF v_alone THEN
@@ -215,14 +190,14 @@ BEGIN
         -- In a later snapshot than the locks.
         RETURN QUERY
         WITH head AS MATERIALIZED (
-            SELECT l.place, l.line, l.pos_xid, l.pos_id, coalesce(f.id, h.id) AS id,
+            SELECT l.place, l.line, l.from_xid, l.from_id, coalesce(f.id, h.id) AS id,
                    CASE WHEN f.id IS NOT NULL THEN f.limits ELSE h.limits END AS limits,
                    h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
                    CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
                         THEN v_alone AND coalesce(f.is_next, true)
                              AND NOT howdah.must_wait(h.policy, p_queue, l.line)
                         ELSE true END AS may
-            FROM unnest(v_lines, v_xids, v_ids) WITH ORDINALITY AS l (line, pos_xid, pos_id, place)
+            FROM unnest(v_lines, v_xids, v_ids) WITH ORDINALITY AS l (line, from_xid, from_id, place)
             CROSS JOIN LATERAL (
                 SELECT u.id, u.limits, u.policy
                 FROM (SELECT f.id, f.limits, f.policy
@@ -238,7 +213,7 @@ BEGIN
                       FROM (SELECT j.id, j.limits, j.policy FROM howdah.job AS j
                             WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = l.line
                               AND j.ready_xid IS NOT NULL
-                              AND (j.ready_xid, j.id) >= (l.pos_xid, l.pos_id)
+                              AND (j.ready_xid, j.id) >= (l.from_xid, l.from_id)
                             ORDER BY j.ready_xid, j.id
                             LIMIT 1) AS f) AS u
                 LIMIT 1) AS h
@@ -293,8 +268,10 @@ BEGIN
                 SELECT k.name, k.key
                 FROM unnest(q.slots_of) AS o (x)
                 CROSS JOIN LATERAL (
+                    -- Each looked up: as a join it may become a walk of all that ever were.
                     SELECT e.name, e.key FROM howdah.slot AS e
-                    WHERE e.name = q.name AND e.taking = o.x) AS k) AS s
+                    WHERE e.name = q.name AND e.taking = o.x
+                    OFFSET 0) AS k) AS s
             GROUP BY s.name, s.key),
         pool AS MATERIALIZED (
             SELECT d.kind, d.name, d.key, d.most, d.blocked,
@@ -319,7 +296,7 @@ BEGIN
                                   SELECT FROM howdah.job AS j
                                   WHERE j.queue = p_queue AND j.priority = p_priority
                                     AND j.ready_xid IS NOT NULL AND j.line = h.line
-                                    AND (j.ready_xid, j.id) >= (h.pos_xid, h.pos_id)
+                                    AND (j.ready_xid, j.id) >= (h.from_xid, h.from_id)
                                   LIMIT least(v_share, f.free)) AS c)
                               + (SELECT count(*) FROM unnest(v_late) AS s (x)
                                  CROSS JOIN LATERAL (
@@ -335,7 +312,7 @@ BEGIN
                               AND p.most = d.most
                 GROUP BY d.place) AS f ON f.place = h.place),
         share AS MATERIALIZED (
-            SELECT h.place, h.line, h.pos_xid, h.pos_id, h.id, h.limits, h.alone,
+            SELECT h.place, h.line, h.from_xid, h.from_id, h.id, h.limits, h.alone,
                    least(a.n, c.n, greatest(p_limit - coalesce(sum(a.n) OVER earlier, 0), 0))::bigint
                        AS n
             FROM head AS h
@@ -353,7 +330,7 @@ BEGIN
                 GROUP BY x.place) AS c ON c.place = h.place
             WINDOW earlier AS (ORDER BY h.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
         taken AS MATERIALIZED (
-            SELECT c.t, h.line, h.pos_xid, h.pos_id
+            SELECT c.t
             FROM share AS h
             CROSS JOIN LATERAL (
                 SELECT u.t
@@ -363,7 +340,7 @@ BEGIN
                           SELECT j.ctid AS t FROM howdah.job AS j
                           WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = h.line
                             AND j.ready_xid = s.x
-                            AND (j.ready_xid, j.id) < (h.pos_xid, h.pos_id)
+                            AND (j.ready_xid, j.id) < (h.from_xid, h.from_id)
                             -- What was counted is what is taken, also where somebody wrote rows by hand; and whoever
                             -- may only run alone is not taken with others.
                             AND j.limits IS NOT DISTINCT FROM h.limits
@@ -376,7 +353,7 @@ BEGIN
                       FROM (SELECT j.ctid AS t FROM howdah.job AS j
                             WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = h.line
                               AND j.ready_xid IS NOT NULL
-                              AND (j.ready_xid, j.id) >= (h.pos_xid, h.pos_id)
+                              AND (j.ready_xid, j.id) >= (h.from_xid, h.from_id)
                               -- What was counted is what is taken, also where somebody wrote rows by hand.
                               AND j.limits IS NOT DISTINCT FROM h.limits
                             AND (j.policy IN ('singleton', 'stately', 'key_strict_fifo')) IS NOT TRUE
@@ -386,7 +363,7 @@ BEGIN
                 LIMIT h.n) AS c
             WHERE h.n > 0 AND NOT h.alone
             UNION ALL
-            SELECT c.t, s.line, s.pos_xid, s.pos_id
+            SELECT c.t
             FROM share AS s
             CROSS JOIN LATERAL (
                 SELECT j.ctid AS t
@@ -395,37 +372,6 @@ BEGIN
                   AND j.limits IS NOT DISTINCT FROM s.limits
                 FOR UPDATE SKIP LOCKED) AS c
             WHERE s.n > 0 AND s.alone),
-        moved AS (
-            UPDATE howdah.line AS l
-            SET pos_xid = n.x,
-                pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
-                late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.seen) AS o (x) WHERE o.x < n.x
-                                UNION
-                                SELECT o.x FROM unnest(v_late) AS o (x)
-                                CROSS JOIN LATERAL (
-                                    SELECT FROM howdah.job AS j
-                                    WHERE j.queue = p_queue AND j.priority = p_priority
-                                      AND j.line = m.line AND j.ready_xid = o.x
-                                    LIMIT 1) AS j),
-                used_at = howdah.now()
-            FROM (SELECT c.line, f.x, f.id, pg_current_snapshot() AS seen
-                  FROM (SELECT t.line, t.pos_xid, t.pos_id FROM taken AS t
-                        GROUP BY t.line, t.pos_xid, t.pos_id
-                        -- Seldom, and the more often the more was taken.
-                        HAVING random() < count(*) / 200.0) AS c
-                  LEFT JOIN LATERAL (
-                      SELECT j.ready_xid AS x, j.id FROM howdah.job AS j
-                      WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = c.line
-                        AND j.ready_xid IS NOT NULL
-                        AND (j.ready_xid, j.id) >= (c.pos_xid, c.pos_id)
-                      ORDER BY j.ready_xid, j.id
-                      LIMIT 1) AS f ON true) AS m
-            CROSS JOIN LATERAL (SELECT least(m.x, pg_snapshot_xmax(m.seen)) AS x) AS n
-            CROSS JOIN LATERAL (
-                SELECT k.ctid AS t FROM howdah.line AS k
-                WHERE k.queue = p_queue AND k.priority = p_priority AND k.line = m.line
-                FOR NO KEY UPDATE SKIP LOCKED) AS r
-            WHERE l.ctid = r.t),
         claimed AS (
             UPDATE howdah.job AS j
             SET state      = 'active',
@@ -509,6 +455,7 @@ BEGIN
                c.retry::text, CASE WHEN isfinite(c.deadline) THEN extract(epoch FROM c.deadline - howdah.now())::text END
         FROM claimed AS c;
         GET DIAGNOSTICS v_rows = ROW_COUNT;
+        PERFORM howdah.move_lines(p_queue, p_priority, v_lines, v_moves, v_rows - 1);
         v_after := v_lines[cardinality(v_lines)];
         EXIT WHEN v_rows > 1 OR v_is_last;
     END LOOP;

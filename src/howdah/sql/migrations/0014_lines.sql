@@ -12,6 +12,7 @@ CREATE TABLE howdah.line (
     pos_xid  xid8        NOT NULL DEFAULT '0',
     pos_id   uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     used_at  timestamptz NOT NULL DEFAULT howdah.now(),
+    moves    int         NOT NULL DEFAULT 0,
     priority smallint    NOT NULL,
     queue    text        NOT NULL,
     line     text        COLLATE "C" NOT NULL,
