@@ -13,10 +13,12 @@ from howdah._db import job as jobs
 from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._db.explain import explain
+from howdah._db.explain import why as why_each
 from howdah._model.outcome import Verdict
 from howdah.errors import JobNotFoundError
 from tests.conftest import Clock
 from tests.integration.desk import LEASE, Desk
+from tests.integration.kin import family
 
 
 def why(desk: Desk, job_id: UUID) -> dict[str, str]:
@@ -27,7 +29,17 @@ def why(desk: Desk, job_id: UUID) -> dict[str, str]:
 def explained(desk: Desk, job_id: UUID) -> Explanation:
     explanation = desk.run(explain(job_id))
     assert explanation is not None
+    # What a list says of a job is the first of all that is said of it.
+    brief = desk.run(why_each([job_id])).get(job_id)
+    assert nearest(explanation) == (None if brief is None else brief.kind)
     return explanation
+
+
+def nearest(explanation: Explanation) -> str | None:
+    """The kind of reason that a list shows of it."""
+    if explanation.state not in ("created", "retry", "waiting"):
+        return None
+    return explanation.reasons[0].kind
 
 
 def facts(desk: Desk, job_id: UUID, kind: str) -> Any:
@@ -347,6 +359,45 @@ def test_all_that_is_in_the_way_is_said_at_once(desk: Desk) -> None:
     job_id = send(desk, delay=60, limits=["other"])
 
     assert ["not_due", "queue_paused", "limit_unknown", "no_worker"] == [*why(desk, job_id)]
+
+
+def test_a_list_says_in_a_few_words_what_each_job_waits_for(desk: Desk) -> None:
+    desk.worker()
+    desk.run(
+        quotas.register({"openai": {"total": 9, "per_key": 0}, "mail": {"rate": 0, "per": 64}})
+    )
+    desk.sql("SELECT howdah.put_queue('paused'), howdah.pause_queue('paused', NULL, NULL)")
+    parent, child = desk.send(), desk.send()
+    desk.sql(
+        "UPDATE howdah.job SET held = 'flow', blockers = 1, ready_xid = NULL WHERE id = %s", child
+    )
+    desk.sql("INSERT INTO howdah.dependency (parent, child) VALUES (%s, %s)", parent, child)
+    said = {
+        parent: "its turn",
+        child: "parent t",
+        desk.send(queue="paused"): "queue is paused",
+        desk.send(start_after=600): "due in 10 min",
+        send(desk, limits=["openai:ann"]): "limit openai:ann is full",
+        send(desk, limits=["mail"]): "rate mail is used up",
+        desk.send(queue="nobody"): "no worker",
+    }
+    cancelled = desk.send()
+    desk.run(jobs.cancel(cancelled))
+
+    found = desk.run(why_each([*said, cancelled]))
+
+    assert said == {job_id: reason.text for job_id, reason in found.items()}
+
+
+def test_of_several_parents_the_worst_is_named(desk: Desk) -> None:
+    child, (first, second) = family(desk, 2)
+    assert "2 parents" == desk.run(why_each([UUID(child)]))[UUID(child)].text
+
+    desk.finish(second, verdict=Verdict.FAILED)
+    assert "parent t has failed (of 2)" == desk.run(why_each([UUID(child)]))[UUID(child)].text
+
+    desk.sql("DELETE FROM howdah.job WHERE id = %s", first.job_id)
+    assert "parent is gone (of 2)" == desk.run(why_each([UUID(child)]))[UUID(child)].text
 
 
 async def test_both_clients_explain_and_know_what_does_not_exist(app: Howdah, desk: Desk) -> None:

@@ -77,6 +77,13 @@ def read_reason(kind: ReasonKind, facts: Mapping[str, Any]) -> Reason:
     return Reason(kind, _TEXTS[kind](plain), plain)
 
 
+def brief(kind: ReasonKind, facts: Mapping[str, Any]) -> Reason:
+    """Make a reason of what `howdah.why` answers with: its text is a few words for a table."""
+    plain: Mapping[str, Any] = _read(facts)
+    said = _BRIEF[kind]
+    return Reason(kind, said if isinstance(said, str) else said(plain), plain)
+
+
 def _read(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: _read(inner, key) for key, inner in value.items()}
@@ -242,6 +249,53 @@ _TEXTS: dict[ReasonKind, Callable[[Mapping[str, Any]], str]] = {
         f"all {facts['slots']:,} slots of the workers of queue {facts['queue']!r} are taken"
     ),
     "turn": _turn,
+}
+
+
+_ENDED = {"failed": "has failed", "expired": "has expired", "cancelled": "was cancelled"}
+
+
+def _brief_parent(facts: Mapping[str, Any]) -> str:
+    of = f" (of {facts['parents']})" if facts["parents"] > 1 else ""
+    if facts["is_gone"]:
+        return f"parent is gone{of}"
+    if facts["state"] in _ENDED:
+        return f"parent {facts['task']} {_ENDED[facts['state']]}{of}"
+    return f"{facts['parents']} parents" if of else f"parent {facts['task']}"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _limit_of(facts: Mapping[str, Any]) -> str:
+    return f"{facts['limit']}:{facts['key']}" if facts["key"] else f"{facts['limit']}"
+
+
+_BRIEF: dict[ReasonKind, str | Callable[[Mapping[str, Any]], str]] = {
+    "suspended": lambda facts: (
+        "suspended" if facts["until"] is None else f"suspended, for {_span(facts['seconds'])}"
+    ),
+    "parent": _brief_parent,
+    "task_paused": "task is paused",
+    "not_due": lambda facts: f"due in {_span(facts['seconds'])}",
+    "due": "due now",
+    "too_late": "too late",
+    "queue_paused": "queue is paused",
+    "queue_blocked": lambda facts: f"queue rests {_span(facts['seconds'])}",
+    "limit_unknown": lambda facts: f"unknown limit {facts['limit']}",
+    "limit_blocked": lambda facts: f"limit {facts['limit']} rests {_span(facts['seconds'])}",
+    "limit_full": lambda facts: f"limit {_limit_of(facts)} is full",
+    "rate_full": lambda facts: f"rate {_limit_of(facts)} is used up",
+    "policy": lambda facts: (
+        f"behind {_article(facts['state'])} job"
+        + (f" of key {facts['line']}" if facts["line"] else "")
+    ),
+    "no_worker": "no worker",
+    "task_unknown": "no worker has its task",
+    "workers_paused": "workers are paused",
+    "workers_busy": "workers are busy",
+    "turn": "its turn",
 }
 
 

@@ -18,6 +18,8 @@ from howdah.telemetry.printable import lines, one_line
 
 # What is not looked at on a terminal is read by grep, which minds line breaks more than width.
 _WIDE = 240
+# A name that is cut to less tells nothing.
+_LEAST = 10
 
 STATE_STYLES = {
     "created": "cyan",
@@ -45,21 +47,55 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: int = 1) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    whole: int = 1,
+    spare: Sequence[str] = (),
+) -> None:
     """Print a table; each cell is made safe for a terminal.
 
     Args:
         columns: The headings.
         rows: A value for each column.
         whole: So many columns are never cut, such as an id that a person copies.
+        spare: Columns that are left out where the terminal is too narrow, the first one first.
     """
+    cells = [[cell_of(value) for value in row] for row in rows]
+    out = console()
+    shown = _fitting(columns, cells, whole=whole, spare=spare, room=out.width)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for at, column in enumerate(columns):
+    for at in shown:
         # Where the terminal is narrow, rich takes from columns that may wrap, the widest first.
-        table.add_column(column, no_wrap=at < whole)
-    for row in rows:
-        table.add_row(*map(cell_of, row))
-    console().print(table)
+        table.add_column(columns[at], no_wrap=at < whole)
+    for row in cells:
+        table.add_row(*(row[at] for at in shown))
+    out.print(table)
+    if len(shown) < len(columns):
+        missing = ", ".join(name for at, name in enumerate(columns) if at not in shown)
+        say(f"too narrow for: {missing}", style="dim")
+
+
+def _fitting(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[Text]],
+    *,
+    whole: int,
+    spare: Sequence[str],
+    room: int,
+) -> list[int]:
+    """The columns for which there is room, when no cell is cut beyond recognition."""
+    wide = [
+        max([len(name), *(row[at].cell_len for row in cells)]) for at, name in enumerate(columns)
+    ]
+    least = [width if at < whole else min(width, _LEAST) for at, width in enumerate(wide)]
+    shown = list(range(len(columns)))
+    for name in spare:
+        if sum(least[at] + 2 for at in shown) - 2 <= room:
+            break
+        shown.remove(columns.index(name))
+    return shown
 
 
 def print_pairs(pairs: Iterable[tuple[str, Any]]) -> None:

@@ -45,6 +45,19 @@ def test_jobs_are_listed_newest_first(program: Program) -> None:
     assert [first, second] == [job["id"] for job in oldest]
 
 
+def test_the_list_says_why_each_job_stands(program: Program) -> None:
+    sent(program, "welcome", "email=a@x.org")
+    sent(program, "welcome", "email=b@x.org", "--delay", "2h", "--key", "bob")
+    program.run("queues", "pause", "mail")
+
+    later, first = listed(program)
+    text = program.run("jobs", "list").out
+
+    assert ("not_due", "queue_paused") == (later["why"]["kind"], first["why"]["kind"])
+    assert "due in 120 min; key bob" in text or "due in 2 h; key bob" in text
+    assert "queue is paused" in text
+
+
 def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql) -> None:
     ids = ["01a20a9f-c2f8-7000-a63d-18e45b439601", "01a20a9f-c2f8-7000-a63d-18e45b439602"]
     parent = {"id": ids[0], "queue": "q", "task": "first"}

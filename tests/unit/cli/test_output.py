@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from howdah.cli import output
 from howdah.cli.output import ago, print_json, print_table, span
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
@@ -68,3 +69,23 @@ def test_a_table_prints_markup_as_it_is_and_nothing_a_terminal_obeys(
     print_table(("name",), [("[bold]a[/bold] \x1b[31m\x07b\nc",)])
 
     assert "[bold]a[/bold] [31mb c" in capsys.readouterr().out
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_is_told_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_WIDE", 40)
+    row = ("a" * 20, "mail", "3", "no such mailbox: ann@example.com")
+
+    print_table(("id", "queue", "runs", "why"), [row], spare=("runs", "queue"))
+
+    head, line, said = capsys.readouterr().out.splitlines()
+    assert ["id", "queue", "why"] == head.split()
+    assert line.startswith(f"{'a' * 20}  mail   no such ma")
+    assert "too narrow for: runs" == said
+
+
+def test_no_column_is_left_out_where_there_is_room(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("id", "queue", "runs"), [("a", "mail", 3)], spare=("runs", "queue"))
+
+    assert ["id", "queue", "runs"] == capsys.readouterr().out.splitlines()[0].split()

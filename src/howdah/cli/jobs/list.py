@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,12 +11,15 @@ from uuid import UUID
 import typer
 
 from howdah._db import job as queries
+from howdah._db.explain import why
 from howdah._db.record import JobRecord
 from howdah._model.filter import JobFilter
+from howdah._model.reason import Reason
 from howdah.cli.database import opened
 from howdah.cli.jobs.filters import with_filter
+from howdah.cli.jobs.show import document, progress_text
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_table, say, span
+from howdah.cli.output import print_json, print_table, say, span
 from howdah.cli.target import find_target
 
 
@@ -44,39 +48,50 @@ def list_jobs(
     app: AppOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs that fit all that is given, the newest first."""
+    """List jobs that fit all that is given, the newest first.
+
+    `why` says what a job waits for, nearest first, or what went wrong. `howdah jobs explain` tells
+    all that is in the way of one.
+    """
     query = queries.find(wanted, order=order.value, after=after, limit=limit)
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         page = database.run(query)
+        reasons = database.run(why([job.id for job in page])) if page else {}
     if as_json:
-        print_json(page)
+        jobs = [{**document(job), "why": reasons.get(job.id)} for job in page]
+        print_json({"jobs": jobs, "next": page.next})
         return
     if not page:
         say("no jobs")
         return
     print_table(
-        ("id", "state", "task", "queue", "runs", "age", "about"),
-        [_row(job) for job in page],
+        ("id", "state", "task", "queue", "runs", "age", "why"),
+        [_row(job, reasons.get(job.id)) for job in page],
         whole=2,
+        spare=("runs", "queue"),
     )
     if page.next is not None:
         say(f"the next page: --after {page.next}", style="dim")
 
 
-def _row(job: JobRecord) -> tuple[Any, ...]:
+def _row(job: JobRecord, reason: Reason | None) -> tuple[Any, ...]:
     age = span(max(datetime.now(UTC) - job.created_at, timedelta()))
-    return (job.id, job.state, job.task, job.queue, job.attempt, age, _about(job))
+    why = "; ".join(_why(job, reason)) or None
+    return (job.id, job.state, job.task, job.queue, job.attempt, age, why)
 
 
-def _about(job: JobRecord) -> str | None:
-    """The one thing to know about a job in its state."""
+def _why(job: JobRecord, reason: Reason | None) -> Iterator[str]:
+    """What to know of a job in its state, in a few words."""
+    if reason is not None:
+        # Nobody needs to serve a queue of dead letters.
+        is_kept = job.source is not None and reason.kind == "no_worker"
+        yield "dead letter" if is_kept else reason.text
     if job.state in ("completed", "cancelled"):
-        return job.cancel_reason
-    if job.errors:
+        yield from [job.cancel_reason] if job.cancel_reason else []
+    elif job.state == "active" and job.progress is not None:
+        yield progress_text(job.progress)
+    elif job.errors:
         last = job.errors[-1]
-        return f"{last.get('type')}: {last.get('message')}"
-    if job.progress:
-        return str(job.progress)
-    if job.start_after is not None and not job.ready and job.state in ("created", "retry"):
-        return f"due {ago(job.start_after)}"
-    return None if job.key is None else f"key {job.key}"
+        yield f"{last.get('type')}: {last.get('message')}"
+    elif job.key is not None and (reason is None or reason.kind != "policy"):
+        yield f"key {job.key}"

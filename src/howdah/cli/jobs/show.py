@@ -39,9 +39,8 @@ def show(
         logged = database.run(log.read(job_id, limit=log_lines))
         around = database.run(flows.dependencies(job_id))
     if as_json:
-        document = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
         kin = {"parents": around.parents, "children": around.children}
-        print_json({**document, **kin, "log": logged})
+        print_json({**document(job), **kin, "log": logged})
         return
     say(f"{job.task}  {job.state}", style=f"bold {STATE_STYLES[job.state]}")
     print_pairs(_facts(job))
@@ -56,6 +55,19 @@ def show(
         say("\nlog", style="bold")
         for line in logged:
             say(_logged(line))
+
+
+def document(job: JobRecord) -> dict[str, Any]:
+    """A job as programs read it."""
+    return {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+
+
+def progress_text(progress: Any) -> str:
+    """How far a job is, as people say it."""
+    if not isinstance(progress, dict) or not isinstance(progress.get("share"), int | float):
+        return json.dumps(progress, ensure_ascii=False)
+    note = f" - {progress['note']}" if progress.get("note") else ""
+    return f"{progress['share']:.0%}{note}"
 
 
 def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
@@ -88,7 +100,7 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     if job.retry is not None:
         yield "retry", json.dumps(job.retry)
     yield "time limit", None if job.expire_in is None else span(job.expire_in)
-    yield "progress", None if job.progress is None else _progress(job.progress)
+    yield "progress", None if job.progress is None else progress_text(job.progress)
     if job.cancel_requested_at is not None:
         yield "asked to stop", _when(job.cancel_requested_at)
     yield "reason", job.cancel_reason
@@ -99,13 +111,6 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
 
 def _when(moment: Any) -> str | None:
     return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC ({ago(moment)})"
-
-
-def _progress(progress: Any) -> str:
-    if not isinstance(progress, dict) or not isinstance(progress.get("share"), int | float):
-        return str(progress)
-    note = f" - {progress['note']}" if progress.get("note") else ""
-    return f"{progress['share']:.0%}{note}"
 
 
 def _kin(title: str, jobs: Sequence[Dependency]) -> None:

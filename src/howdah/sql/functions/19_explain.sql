@@ -20,14 +20,14 @@ AS $$
           LIMIT 10) AS h
 $$;
 
--- Which of its limits hold a job up, and how: one is not known, or was told to wait by a service, or
--- has all slots taken, or as many have begun as may. Counted as claim_line counts.
-CREATE OR REPLACE FUNCTION howdah.explain_limits(p_limits text[])
-RETURNS TABLE (kind text, facts jsonb)
+-- Which entries of limits let nothing by, and why: one is not known, or was told to wait by a service,
+-- or has all slots taken, or as many have begun as may. Counted as claim_line counts.
+CREATE OR REPLACE FUNCTION howdah.limits_in_the_way(p_entries text[])
+RETURNS TABLE (entry text, kind text, facts jsonb)
 LANGUAGE sql STABLE
 AS $$
     WITH drawn AS (
-        SELECT howdah.quota_of(e.entry) AS name, howdah.key_of(e.entry) AS key,
+        SELECT e.entry, howdah.quota_of(e.entry) AS name, howdah.key_of(e.entry) AS key,
                q.name IS NOT NULL AS is_known, q.blocked_until,
                (q.settings ->> 'total')::bigint AS total,
                coalesce((q.settings -> 'tiers' ->> howdah.tier_of(e.entry))::bigint,
@@ -36,17 +36,17 @@ AS $$
                (SELECT count(*) FROM howdah.slot AS s WHERE s.name = q.name) AS held,
                (SELECT count(*) FROM howdah.slot AS s
                 WHERE s.name = q.name AND s.key = howdah.key_of(e.entry)) AS held_by_key
-        FROM unnest(p_limits) AS e (entry)
+        FROM unnest(p_entries) AS e (entry)
         LEFT JOIN howdah.quota AS q ON q.name = howdah.quota_of(e.entry))
-    SELECT 'limit_unknown', jsonb_build_object('limit', d.name)
+    SELECT d.entry, 'limit_unknown', jsonb_build_object('limit', d.name)
     FROM drawn AS d WHERE NOT d.is_known
     UNION ALL
-    SELECT 'limit_blocked', jsonb_build_object(
+    SELECT d.entry, 'limit_blocked', jsonb_build_object(
         'limit', d.name, 'until', extract(epoch FROM d.blocked_until),
         'seconds', extract(epoch FROM d.blocked_until - howdah.now()))
     FROM drawn AS d WHERE d.blocked_until > howdah.now()
     UNION ALL
-    SELECT 'limit_full', jsonb_build_object(
+    SELECT d.entry, 'limit_full', jsonb_build_object(
         'limit', d.name, 'key', p.key, 'total', p.most, 'held', p.held,
         'holders', howdah.holders_of(d.name, p.key))
     FROM drawn AS d
@@ -55,7 +55,7 @@ AS $$
         (d.key, CASE WHEN d.key <> '' THEN d.per_key END, d.held_by_key)) AS p (key, most, held)
     WHERE p.held >= p.most
     UNION ALL
-    SELECT 'rate_full', jsonb_build_object(
+    SELECT d.entry, 'rate_full', jsonb_build_object(
         'limit', d.name, 'key', nullif(d.key, ''), 'rate', d.rate, 'per', d.per,
         'until', extract(epoch FROM b.opens_at),
         'seconds', extract(epoch FROM b.opens_at - howdah.now()))
@@ -65,6 +65,14 @@ AS $$
         FROM howdah.begun AS g
         WHERE g.name = d.name AND g.key = d.key AND g.counts_until > howdah.now()) AS b
     WHERE d.rate IS NOT NULL AND coalesce(b.jobs, 0) >= d.rate
+$$;
+
+-- Which of its limits hold a job up.
+CREATE OR REPLACE FUNCTION howdah.explain_limits(p_limits text[])
+RETURNS TABLE (kind text, facts jsonb)
+LANGUAGE sql STABLE
+AS $$
+    SELECT l.kind, l.facts FROM howdah.limits_in_the_way(p_limits) AS l
 $$;
 
 -- Whom a job with a policy waits for: who failed in its line and blocks it, who runs there, or must
