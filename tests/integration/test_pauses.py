@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,13 +11,24 @@ import pytest
 from howdah import Howdah, WorkerSettings
 from howdah._db import queue as queues
 from howdah._model.outcome import Verdict
-from howdah._model.signals import TasksPaused
+from howdah._model.signals import TasksPaused, WorkerStarted
 from howdah.errors import UnknownQueueError
 from howdah.lifespan import working
 from tests.acceptance.harness import until
 from tests.integration.desk import Desk
 
 QUICK = WorkerSettings(concurrency=2, lease=3.0)
+# It has asked whatever it asks by itself.
+IS_QUIET = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
+                   WHERE a.application_name = 'howdah claim' AND a.state = 'idle'
+                     AND pg_catalog.clock_timestamp() - a.state_change > interval '0.2 s')
+"""
+WAITS = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity AS a
+                   WHERE a.application_name = 'howdah pulse'
+                     AND %s = ANY (pg_catalog.pg_blocking_pids(a.pid)))
+"""
 
 
 @pytest.fixture
@@ -183,6 +195,27 @@ async def test_a_send_that_commits_after_the_pause_is_not_run(
         await asyncio.to_thread(until, lambda: desk.state(late) == "completed")
 
     assert 1 == desk.row(late)["attempt"]
+
+
+async def test_a_worker_that_starts_claims_nothing_until_it_knows_what_is_paused(
+    app: Howdah, desk: Desk, open_desk: Callable[[], Desk], work: Any
+) -> None:
+    with desk.transaction():
+        late = desk.send()
+        await app.tasks.pause(work)
+    holder = open_desk()
+    app.signals.on(WorkerStarted, lambda _: holder.sql("BEGIN; LOCK TABLE howdah.pause"))
+
+    def is_held_up() -> bool:
+        return desk.value(IS_QUIET) and desk.value(WAITS, holder.pid)
+
+    async with working(app, QUICK), asyncio.timeout(20):
+        await asyncio.to_thread(until, is_held_up)
+        state = desk.state(late)
+        holder.sql("ROLLBACK")
+        await asyncio.to_thread(until, lambda: desk.row(late).get("held") == "task")
+
+    assert "created" == state
 
 
 async def test_a_worker_hears_of_a_pause_and_of_its_end(app: Howdah, desk: Desk, work: Any) -> None:

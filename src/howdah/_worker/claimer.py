@@ -98,12 +98,19 @@ class Claimer:
         self._rated_at = time.monotonic()
         self._rated_done = 0
         self._stopping = False
+        self._may_begin = False
         self.is_paused = False
 
     def wake(self) -> None:
         """There may be something to claim."""
         self._woken.set()
         self._slots.poke()
+
+    def begin(self) -> None:
+        """Claim from now on: what is asked of this worker, and what is paused, is known."""
+        if not self._may_begin:
+            self._may_begin = True
+            self._slots.poke()
 
     def pause(self) -> None:
         """Claim nothing until `resume`."""
@@ -169,7 +176,7 @@ class Claimer:
 
     def _room(self) -> int:
         """How many jobs to ask for."""
-        if self._finisher.pending > MOST_PENDING or self.is_paused:
+        if self._finisher.pending > MOST_PENDING or self.is_paused or not self._may_begin:
             return 0
         ahead = min(int(self._measured_rate() * ROUND_TRIP), self._settings.prefetch_max)
         wanted = self._slots.count + ahead - self._slots.held

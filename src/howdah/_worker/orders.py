@@ -45,15 +45,16 @@ class Orders:
         if said.paused_tasks != self._executor.paused:
             self._executor.paused = said.paused_tasks
             self._signals.post(TasksPaused(self._worker_id, tuple(sorted(said.paused_tasks))))
-        if said.is_paused == self._claimer.is_paused:
-            return False
-        if said.is_paused:
+        is_news = said.is_paused != self._claimer.is_paused
+        if is_news and said.is_paused:
             self._claimer.pause()
             self._signals.post(WorkerPaused(self._worker_id))
-        else:
+        elif is_news:
             self._claimer.resume()
             self._signals.post(WorkerResumed(self._worker_id))
-        return said.is_paused
+        # Last: whoever claims before what is paused is known would run it.
+        self._claimer.begin()
+        return is_news and said.is_paused
 
     def _scale(self, count: int) -> None:
         # Room for the marks first: a slot writes its mark as soon as it is open.
