@@ -86,6 +86,7 @@ def stage(database_url: str, schema: str) -> Iterator[Stage]:
         "worker",
         "lane",
         "line",
+        "hand_hint",
         "schedule",
         "tick",
         "throttle",

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 
+from howdah._db import by_hand
 from howdah._db import job as jobs
+from howdah._db.by_hand import ClaimRecord
 from howdah._db.migrate import migrate
 from howdah._db.statements import quote_name
 from tests.integration.desk import Claim, Desk
@@ -23,6 +25,8 @@ MANY = 50_000
 BATCH = 20
 # For one job of a batch: its entry, its row, and some slack for looking twice.
 EACH = 10
+# By how much the hints of claims by hand may lag behind.
+LAG = 1_000
 
 # A third is ready, a third is running, and the time of a third has just come.
 CROWD = """
@@ -189,6 +193,21 @@ def test_a_claim_with_a_hint_walks_no_dead_entries(desk: Desk, held: int) -> Non
 
     assert without.entries >= MANY
     assert touched.entries <= EACH
+
+
+def test_a_claim_by_hand_walks_few_dead_entries(desk: Desk, held: int) -> None:
+    desk.sql(CROWD, held, 3 * MANY)
+    while desk.run(by_hand.claim("q", limit=5 * BATCH, lease=60)):
+        pass
+    desk.send()
+    found: list[ClaimRecord] = []
+
+    touched = touched_by(
+        desk, lambda: found.extend(desk.run(by_hand.claim("q", limit=BATCH, lease=60)))
+    )
+
+    assert 1 == len(found)
+    assert touched.entries <= EACH + LAG
 
 
 def test_a_claim_that_finds_nothing_walks_no_dead_entries(desk: Desk, held: int) -> None:

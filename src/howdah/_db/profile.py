@@ -25,6 +25,8 @@ _PORTABLE_WORDS = (
     (re.compile(r"\bpg_current_snapshot\(\)"), "'0'::bigint"),
     (re.compile(r"\bpg_snapshot_xmax\(([\w.]+)\)"), r"\1"),
     (re.compile(r"\bpg_snapshot_xip\([\w.]+\)"), "unnest('{}'::bigint[])"),
+    (re.compile(r"\bpg_current_xact_id_if_assigned\(\)"), "'0'::bigint"),
+    (re.compile(r"\bpg_current_xact_id_if_assigned\(\)"), "'0'::bigint"),
     (re.compile(r"\bpg_current_xact_id\(\)"), "howdah.turn()"),
     (re.compile(r"\bxid8\b"), "bigint"),
     (re.compile(r"\bj\.ctid\b"), "j.id"),

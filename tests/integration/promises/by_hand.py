@@ -44,6 +44,19 @@ def a_claim_by_hand_that_finds_nothing_leaves_no_lease(stage: Stage) -> None:
     assert 0 == _leases(stage.desk)
 
 
+def what_a_transaction_sends_after_a_claim_by_hand_is_found(stage: Stage) -> None:
+    with stage.desk.transaction():
+        stage.desk.send()
+        assert 1 == len(_claimed(stage.desk))
+        # Of a newer transaction than ours: the next claim looks from there.
+        stage.open().send()
+        stage.desk.sql("UPDATE howdah.hand_hint SET moves = 0")
+        assert 1 == len(_claimed(stage.desk))
+        later = stage.desk.send()
+
+    assert [later] == [claim.id for claim in _claimed(stage.desk)]
+
+
 def whoever_comes_late_settles_nothing(stage: Stage) -> None:
     stage.desk.send()
     (late,) = _claimed(stage.desk)
@@ -103,6 +116,12 @@ GUARDS = [
         "UPDATE howdah.worker AS w SET by_hand = w.by_hand - 1 WHERE w.id = v_worker;",
         "",
         a_lease_goes_with_the_last_of_its_jobs,
+    ),
+    Guard(
+        HAND,
+        "least(n.pos_xid, v_own)",
+        "n.pos_xid",
+        what_a_transaction_sends_after_a_claim_by_hand_is_found,
     ),
     Guard(
         HAND,

@@ -60,10 +60,44 @@ BEGIN
 END
 $$;
 
+-- Keeps the hints of a claim by hand for the next one, by the chance of move_lines in
+-- functions/15_line and for the same reason. Who claims by hand may do more in the same transaction,
+-- so a position is never past its own number.
+CREATE OR REPLACE FUNCTION howdah.keep_hints(p_queue text, p_hints howdah.hint[], p_taken bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_own  xid8 := pg_current_xact_id_if_assigned();
+    v_row  tid;
+    v_text text;
+BEGIN
+    SELECT k.ctid,
+           (SELECT string_agg(
+                       ROW(n.epoch, n.queue, n.priority, least(n.pos_xid, v_own),
+                           CASE WHEN n.pos_xid > v_own THEN '00000000-0000-0000-0000-000000000000'
+                                ELSE n.pos_id END,
+                           n.late)::howdah.hint::text, E'\x1e')
+            FROM (SELECT h.* FROM unnest(p_hints) AS h
+                  UNION ALL
+                  -- Of lanes that were not looked at, since others had enough.
+                  SELECT o.*
+                  FROM unnest(string_to_array(k.hints, E'\x1e')::howdah.hint[]) AS o
+                  WHERE NOT EXISTS (SELECT FROM unnest(p_hints) AS h
+                                    WHERE h.priority = o.priority)) AS n)
+    INTO v_row, v_text
+    FROM howdah.hand_hint AS k
+    WHERE k.queue = p_queue AND random() < p_taken::float8 / (k.moves + 1)
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF v_text IS NOT NULL THEN
+        UPDATE howdah.hand_hint AS k SET hints = v_text, moves = least(k.moves + 1, 199)
+        WHERE k.ctid = v_row;
+    END IF;
+END
+$$;
+
 -- claim_jobs: created, retry -> active
---
--- Like a worker's claim without its memory of where to look: under a snapshot that is held open
--- somewhere it walks what was claimed before.
 CREATE OR REPLACE FUNCTION howdah.claim_jobs(
     p_queue text, p_limit int DEFAULT 1, p_lease float8 DEFAULT 300
 ) RETURNS TABLE (
@@ -76,6 +110,7 @@ AS $$
 DECLARE
     v_worker bigint;
     v_count  int;
+    v_hints  text;
 BEGIN
     IF p_limit IS NULL OR p_limit NOT BETWEEN 1 AND 10000 OR p_lease IS NULL
        OR NOT (p_lease > 0 AND p_lease <= 3153600000) THEN
@@ -86,11 +121,23 @@ BEGIN
     VALUES (p_lease * interval '1 second', pg_backend_pid(),
             coalesce(host(inet_client_addr()), 'local'), p_limit, ARRAY[p_queue], 'by hand', 0)
     RETURNING id INTO v_worker;
+    SELECT k.hints INTO v_hints FROM howdah.hand_hint AS k WHERE k.queue = p_queue LIMIT 1;
+    IF NOT FOUND THEN
+        INSERT INTO howdah.hand_hint (queue, hints) VALUES (p_queue, '');
+    END IF;
     RETURN QUERY
+    WITH claimed AS MATERIALIZED (
+        SELECT c.* FROM howdah.claim(ARRAY[p_queue], p_limit, v_worker, v_hints) AS c),
+    kept AS MATERIALIZED (
+        SELECT howdah.keep_hints(
+                   p_queue,
+                   array_agg(c.hint::howdah.hint) FILTER (WHERE c.id IS NULL AND c.task IS NULL),
+                   count(c.id))
+        FROM claimed AS c)
     SELECT c.id::uuid, c.fence, c.attempt, c.queue, c.task, c.priority, c.args::jsonb, c.key,
            c.tags::text[]
-    FROM howdah.claim(ARRAY[p_queue], p_limit, v_worker, NULL) AS c
-    WHERE c.id IS NOT NULL;
+    FROM kept AS k
+    JOIN claimed AS c ON c.id IS NOT NULL;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE howdah.worker AS w SET by_hand = v_count WHERE w.id = v_worker AND v_count > 0;
     DELETE FROM howdah.worker AS w WHERE w.id = v_worker AND v_count = 0;

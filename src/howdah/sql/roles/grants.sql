@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA __schema_name__ TO __producer__, __worker__, __viewer__, _
 
 -- What is read. A result is read through the view, which has its owner's rights.
 GRANT SELECT ON howdah.jobs, howdah.version TO __producer__, __worker__, __viewer__, __operator__;
-GRANT SELECT ON howdah.job, howdah.archive, howdah.begun, howdah.blocked_key, howdah.dependency, howdah.lane, howdah.line, howdah.log, howdah.pause, howdah.queue, howdah.quota, howdah.quota_queue, howdah.sample, howdah.schedule, howdah.slot, howdah.throttle, howdah.tick, howdah.warning, howdah.worker TO __worker__, __viewer__, __operator__;
+GRANT SELECT ON howdah.job, howdah.archive, howdah.begun, howdah.blocked_key, howdah.dependency, howdah.hand_hint, howdah.lane, howdah.line, howdah.log, howdah.pause, howdah.queue, howdah.quota, howdah.quota_queue, howdah.sample, howdah.schedule, howdah.slot, howdah.throttle, howdah.tick, howdah.warning, howdah.worker TO __worker__, __viewer__, __operator__;
 GRANT SELECT ON howdah.archive_default, howdah.log_default, howdah.sample_default TO __viewer__, __operator__, __worker__;
 
 -- What a send of many writes; a single one is a function.
@@ -19,7 +19,7 @@ GRANT INSERT, UPDATE, DELETE ON howdah.job, howdah.archive, howdah.blocked_key, 
 GRANT DELETE ON howdah.log TO __operator__;
 GRANT INSERT, DELETE ON howdah.log TO __worker__;
 GRANT USAGE ON SEQUENCE howdah.taking TO __worker__, __operator__;
-GRANT INSERT, UPDATE, DELETE ON howdah.begun, howdah.lane, howdah.line, howdah.quota_queue TO __worker__;
+GRANT INSERT, UPDATE, DELETE ON howdah.begun, howdah.hand_hint, howdah.lane, howdah.line, howdah.quota_queue TO __worker__;
 GRANT INSERT ON howdah.sample TO __worker__;
 
 -- To send.
@@ -33,4 +33,4 @@ GRANT EXECUTE ON FUNCTION howdah.count_fitting, howdah.days_fitting, howdah.expl
 GRANT EXECUTE ON FUNCTION howdah.assembled, howdah.bury, howdah.cancel, howdah.cancel_children, howdah.change, howdah.check_changes, howdah.check_options, howdah.check_queue, howdah.check_window, howdah.deadline_of, howdah.delete, howdah.delete_each, howdah.delete_queue, howdah.ending, howdah.filled, howdah.finish, howdah.follow, howdah.free, howdah.hold_jobs, howdah.idle_lock, howdah.in_the_way, howdah.is_live, howdah.is_quota, howdah.is_span, howdah.join_parents, howdah.keep_room, howdah.lift_jobs, howdah.lock_pauses, howdah.must_wait, howdah.nearest, howdah.pause_everything, howdah.pause_queue, howdah.put_queue, howdah.redrive, howdah.refuse, howdah.refuse_awaited, howdah.refuse_unknown_queue, howdah.register_queues, howdah.rejoin, howdah.resume, howdah.resume_everything, howdah.resume_queue, howdah.retry, howdah.run_schedule, howdah.unblock_key, howdah.update_job, howdah.update_jobs, howdah.uuid7, howdah.wake_queue, howdah.wake_queues, howdah.wake_quotas, howdah.with_defaults, howdah.with_error, howdah.without TO __worker__, __operator__;
 
 -- To work.
-GRANT EXECUTE ON FUNCTION howdah.aged, howdah.claim, howdah.any_line, howdah.claim_groups, howdah.claim_jobs, howdah.claim_line, howdah.complete, howdah.complete_job, howdah.fail_job, howdah.next_delay, howdah.progress_job, howdah.release_job, howdah.say_lost, howdah.settle, howdah.snooze_job, howdah.tend, howdah.touch_job, howdah.delete_strays, howdah.drop_partitions, howdah.expire, howdah.expire_late, howdah.asks_nothing, howdah.fire, howdah.fire_together, howdah.forget_lines, howdah.latencies, howdah.make_partitions, howdah.move_lines, howdah.next_lines, howdah.promote, howdah.put_back, howdah.release, howdah.sweep, howdah.sweep_orphans, howdah.take_sample, howdah.warn TO __worker__;
+GRANT EXECUTE ON FUNCTION howdah.aged, howdah.claim, howdah.any_line, howdah.claim_groups, howdah.claim_jobs, howdah.claim_line, howdah.complete, howdah.complete_job, howdah.fail_job, howdah.next_delay, howdah.progress_job, howdah.release_job, howdah.say_lost, howdah.settle, howdah.snooze_job, howdah.tend, howdah.touch_job, howdah.delete_strays, howdah.drop_partitions, howdah.expire, howdah.expire_late, howdah.asks_nothing, howdah.fire, howdah.fire_together, howdah.forget_lines, howdah.keep_hints, howdah.latencies, howdah.make_partitions, howdah.move_lines, howdah.next_lines, howdah.promote, howdah.put_back, howdah.release, howdah.sweep, howdah.sweep_orphans, howdah.take_sample, howdah.warn TO __worker__;
