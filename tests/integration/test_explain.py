@@ -275,7 +275,8 @@ def test_a_policy_with_an_order_waits_for_the_one_that_was_sent_first(
 ) -> None:
     first, second = sorted([desk.send(), desk.send()])
     desk.sql("UPDATE howdah.job SET state = 'retry' WHERE id = %s", first)
-    desk.sql("UPDATE howdah.job SET policy = %s, line = 'k'", policy)
+    desk.sql("UPDATE howdah.job SET policy = %s, line = 'k', sending = 2", policy)
+    desk.sql("UPDATE howdah.job SET sending = 1 WHERE id = %s", first)
 
     assert first == facts(desk, second, "policy")["job"]
     assert "policy" not in why(desk, first)

@@ -26,6 +26,7 @@ from tests.integration.promises import (
     limiting,
     lining_up,
     managing,
+    ordering,
     queueing,
     scheduling,
     sending,
@@ -59,6 +60,7 @@ MODULES = (
     windows,
     deadlines,
     queueing,
+    ordering,
     by_hand,
 )
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]

@@ -158,6 +158,11 @@ def unblock(name: str, key: str) -> Query[bool]:
     return Query("queue/unblock", {"queue": name, "line": key}, bool)
 
 
+def free_keys(*, limit: int) -> Query[list[tuple[str, str, str]]]:
+    """Free keys whose failed job is not kept any more. Answers with queue, key and job of each."""
+    return Query("queue/free_keys", {"limit": limit}, _freed)
+
+
 def has_room(name: str, *, max_waiting: int) -> Query[bool]:
     """Whether fewer jobs wait in a queue than may."""
     return Query("queue/has_room", {"queue": name, "max_waiting": max_waiting}, _scalar)
@@ -232,6 +237,10 @@ def _record(row: Row) -> QueueRecord:
 
 def _blocked(rows: Sequence[Row]) -> list[BlockedKey]:
     return [BlockedKey(row[0], UUID(row[1]), _moment(row[2])) for row in rows]
+
+
+def _freed(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _pauses(rows: Sequence[Row]) -> list[Pause]:

@@ -16,6 +16,7 @@ class WarningKind(StrEnum):
     CLOCK_SKEW = "clock_skew"
     LISTEN_NOTIFY_UNAVAILABLE = "listen_notify_unavailable"
     PARTITION_MISSED = "partition_missed"
+    KEY_FREED = "key_freed"
     JOBS_QUARANTINED = "jobs_quarantined"
     TASK_UNKNOWN = "task_unknown"
     WORKER_DIED = "worker_died"

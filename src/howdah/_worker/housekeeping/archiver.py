@@ -1,9 +1,10 @@
-"""Makes day partitions ahead, drops those whose day is over, and tidies lanes and windows."""
+"""Makes day partitions ahead, drops those whose day is over, and tidies lanes, windows and keys."""
 
 from __future__ import annotations
 
 import time
 
+from howdah._db import queue as queues
 from howdah._db import worker as workers
 from howdah._model.notice import Notice, WarningKind
 from howdah._worker.blocking_link import LONG, BlockingLink
@@ -13,6 +14,7 @@ from howdah._worker.settings import WorkerSettings
 DAYS_AHEAD = 3
 STRAYS_BATCH = 10_000
 WINDOWS_BATCH = 10_000
+KEYS_BATCH = 1_000
 EVERY = 600.0
 # Somebody is in the tables.
 WHEN_MISSED = 30.0
@@ -44,10 +46,21 @@ class Archiver:
         self._link.run(workers.dedupe_lanes(), deadline=LONG)
         while self._link.run(workers.prune_windows(limit=WINDOWS_BATCH)) == WINDOWS_BATCH:
             pass
+        self._free_keys()
         if deleted >= STRAYS_BATCH or (made and missed):
             return WHEN_MORE
         self._warn(missed)
         return WHEN_MISSED if missed else EVERY
+
+    def _free_keys(self) -> None:
+        """Let keys go on whose failed job was dropped with its day, and tell of each."""
+        for queue, key, job_id in self._link.run(queues.free_keys(limit=KEYS_BATCH)):
+            text = (
+                f"job {job_id} of queue {queue!r} blocks key {key!r} no more: it had failed, and is"
+                " not kept any longer"
+            )
+            facts = {"key": key, "job_id": job_id}
+            self._notices.add(Notice(WarningKind.KEY_FREED, text, f"{queue}/{key}", queue, facts))
 
     def _warn(self, missed: int) -> None:
         """Warn when partitions have been missing for long."""

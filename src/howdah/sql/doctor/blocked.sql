@@ -1,5 +1,5 @@
--- Queues with keys that a failed job blocks, and how many.
-SELECT b.queue, count(*)
+-- Queues with keys that failed jobs block, and how many keys.
+SELECT b.queue, count(DISTINCT b.line)
 FROM howdah.blocked_key AS b
 GROUP BY b.queue
 ORDER BY b.queue

@@ -181,7 +181,7 @@ BEGIN
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
                                 retention, start_after, ready_xid, deadline, held, policy, line,
-                                limits, dead_letter, flow_id, blockers)
+                                limits, dead_letter, flow_id, blockers, sending)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
                 CASE WHEN v_options ? 'tags'
                      THEN ARRAY(SELECT jsonb_array_elements_text(v_options -> 'tags')) END,
@@ -195,7 +195,10 @@ BEGIN
                      WHEN v_place.paused THEN 'task' END,
                 coalesce(v_policy, CASE WHEN p_options ? 'window' THEN 'window' END),
                 v_line, v_limits, v_options ->> 'dead_letter',
-                (p_options ->> 'flow_id')::uuid, (p_options ->> 'blockers')::int)
+                (p_options ->> 'flow_id')::uuid, (p_options ->> 'blockers')::int,
+                -- Not the id: a sender may give one of its own, and its clock may be behind.
+                CASE WHEN v_policy IN ('key_strict_fifo', 'stately')
+                     THEN nextval(format('%I.sending', __schema__)::regclass) END)
         ON CONFLICT DO NOTHING;
         IF FOUND THEN
             -- A repeated send of a job that has run meanwhile finds it only in the archive. Looked

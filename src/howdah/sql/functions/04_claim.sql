@@ -41,26 +41,6 @@
 -- The plan is pinned: with the statistics of an empty table the planner chooses scans that are 5
 -- to 20 times slower. tests/integration/test_plans.py looks at the plan under wrong statistics.
 
--- How many steps of priority the oldest claimable job of a lane is worth more for its waiting.
-CREATE OR REPLACE FUNCTION howdah.aged(
-    p_ageing jsonb, p_queue text, p_priority smallint, p_from xid8
-) RETURNS float8
-LANGUAGE sql STABLE
-AS $$
-    SELECT coalesce(max(greatest(extract(epoch FROM howdah.now() - o.created_at), 0))
-                    / CASE WHEN jsonb_typeof(p_ageing) = 'number'
-                           THEN least(greatest((p_ageing #>> '{}')::numeric, 0.001), 1e9)::float8 END, 0)
-    FROM ((SELECT j.created_at FROM howdah.job AS j
-           WHERE j.queue = p_queue AND j.priority = p_priority
-             AND j.ready_xid IS NOT NULL AND j.line IS NULL AND j.ready_xid >= p_from
-           ORDER BY j.ready_xid, j.id LIMIT 1)
-          UNION ALL
-          (SELECT j.created_at FROM howdah.job AS j
-           WHERE j.queue = p_queue AND j.priority = p_priority
-             AND j.ready_xid IS NOT NULL AND j.line IS NOT NULL
-           ORDER BY j.line, j.ready_xid, j.id LIMIT 1)) AS o
-$$;
-
 DROP FUNCTION IF EXISTS howdah.claim(text[], int, bigint, text);
 CREATE OR REPLACE FUNCTION howdah.claim(
     p_queues text[], p_limit int, p_worker bigint, p_hints text, p_served jsonb DEFAULT NULL,

@@ -192,7 +192,7 @@ AS $$
                       WHERE x.policy IN ('key_strict_fifo', 'stately')
                         AND j.queue = p_queue AND j.line = x.line
                         AND j.policy IN ('key_strict_fifo', 'stately')
-                      ORDER BY j.id
+                      ORDER BY j.sending, j.id
                       LIMIT 1) AS o) AS d,
                  unnest(d.limits) AS e (entry)),
            bool_or(f.policy IN ('singleton', 'stately', 'key_strict_fifo'))

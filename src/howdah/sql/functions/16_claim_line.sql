@@ -227,7 +227,7 @@ BEGIN
                 WHERE h.policy IN ('key_strict_fifo', 'stately')
                   AND j.queue = p_queue AND j.line = l.line
                   AND j.policy IN ('key_strict_fifo', 'stately')
-                ORDER BY j.id
+                ORDER BY j.sending, j.id
                 LIMIT 1) AS f ON true),
         quota AS MATERIALIZED (
             SELECT q.name, q.slots_from, q.slots_of, (q.settings ->> 'total')::numeric::int AS total,

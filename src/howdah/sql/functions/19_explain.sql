@@ -97,9 +97,9 @@ AS $$
           WHERE j.queue = (p_job).queue AND j.line = (p_job).line AND j.id <> (p_job).id
             AND (p_job).policy IN ('singleton', 'stately', 'key_strict_fifo')
             AND (j.state = 'active' AND j.policy IN ('singleton', 'stately', 'key_strict_fifo')
-                 OR j.id < (p_job).id AND (p_job).policy <> 'singleton'
-                    AND j.policy IN ('stately', 'key_strict_fifo'))
-          ORDER BY (j.state = 'active') DESC, j.id
+                 OR (j.sending, j.id) < ((p_job).sending, (p_job).id)
+                    AND (p_job).policy <> 'singleton' AND j.policy IN ('stately', 'key_strict_fifo'))
+          ORDER BY (j.state = 'active') DESC, j.sending, j.id
           LIMIT 1) AS o
 $$;
 

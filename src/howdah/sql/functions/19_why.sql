@@ -10,7 +10,7 @@ SET enable_seqscan = off
 AS $$
     WITH idle AS MATERIALIZED (
         SELECT j.id, j.state, j.queue, j.task, j.held, j.start_after, j.deadline, j.ready_xid,
-               j.limits, j.policy, j.line
+               j.limits, j.policy, j.line, j.sending
         FROM howdah.job AS j
         WHERE j.id = ANY (p_ids) AND j.state IN ('created', 'retry', 'waiting')),
     queued AS MATERIALIZED (
@@ -47,9 +47,9 @@ AS $$
         FROM queued AS q
         CROSS JOIN LATERAL (
             SELECT j.id, j.task, j.state FROM howdah.job AS j
-            WHERE j.queue = q.queue AND j.line = q.line AND j.id < q.id
+            WHERE j.queue = q.queue AND j.line = q.line AND (j.sending, j.id) < (q.sending, q.id)
               AND j.policy IN ('key_strict_fifo', 'stately')
-            ORDER BY j.id
+            ORDER BY j.sending, j.id
             LIMIT 1) AS o
         WHERE q.policy IN ('stately', 'key_strict_fifo')),
     workers AS (

@@ -18,7 +18,8 @@ BEGIN
                    jsonb_strip_nulls(jsonb_build_object(
                        'id', a.id, 'queue', a.queue, 'task', a.task, 'state', a.state,
                        'created_at', a.created_at, 'attempts', a.attempt, 'key', a.key,
-                       'line', a.line, 'limits', a.limits, 'policy', a.policy))
+                       'line', a.line, 'limits', a.limits, 'policy', a.policy,
+                       'sending', a.sending))
             FROM howdah.archive AS a
             WHERE a.id = ANY (p_ids)
             ORDER BY a.id
@@ -33,8 +34,8 @@ $$;
 -- redrive: created, retry -> created, in the queue that it came from
 --
 -- Moves dead letters that wait in a queue back to where they came from, or to p_destination, the
--- oldest first, after p_after, at most p_limit. Each has all its attempts again, its key, and this
--- queue as its dead letter queue. Answers with how many were moved, how many were kept since
+-- oldest first, after p_after, at most p_limit. Each has all its attempts again, its key and its turn
+-- there, and this queue as its dead letter queue. Answers with how many were moved, how many were kept since
 -- another live job stands in their way, and the last one looked at: null when there was none.
 CREATE OR REPLACE FUNCTION howdah.redrive(
     p_queue text, p_limit int DEFAULT 1000, p_destination text DEFAULT NULL,
@@ -73,11 +74,19 @@ BEGIN
                 limits      = CASE WHEN j.source ? 'limits'
                                    THEN ARRAY(SELECT jsonb_array_elements_text(j.source -> 'limits')) END,
                 policy      = CASE WHEN p_destination IS NULL THEN j.source ->> 'policy' END,
+                sending     = CASE WHEN p_destination IS NULL
+                                    AND j.source ->> 'policy' IN ('key_strict_fifo', 'stately')
+                                   THEN coalesce((j.source ->> 'sending')::bigint, 0) END,
                 dead_letter = p_queue,
                 source      = NULL
             WHERE j.id = v_job.id
-            RETURNING j.queue, j.priority, j.line, j.limits INTO v_lane;
+            RETURNING j.queue, j.priority, j.line, j.limits, j.policy INTO v_lane;
             moved := moved + 1;
+            -- It is the retry of the one that failed: were that still in its way, it would never run.
+            IF v_lane.policy = 'key_strict_fifo' THEN
+                PERFORM howdah.unblock_key(
+                    v_lane.queue, v_lane.line, (v_job.source ->> 'id')::uuid);
+            END IF;
             IF v_lane.line IS NOT NULL THEN
                 PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits,
                                        ARRAY[v_lane.line]);
