@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from howdah._db import quota
-from howdah._db.quota import LimitRecord
+from howdah._db.quota import LimitRecord, LimitUsage
 from howdah._db.steps import walk, walk_async
 from howdah._model.limits import override_of
 from howdah.job import Runs
@@ -35,6 +35,18 @@ class Limits:
             UnknownLimitError: There is none of that name.
         """
         return await walk_async(quota.read(name), self._run)
+
+    async def usage(self, name: str, /, *, most: int = 100) -> LimitUsage:
+        """Read a limit, the jobs that hold its slots, and how it stands with each of its keys.
+
+        Args:
+            name: The limit.
+            most: So many holders and keys at the most.
+
+        Raises:
+            UnknownLimitError: There is none of that name.
+        """
+        return await walk_async(quota.usage(name, most=most), self._run)
 
     async def put(
         self,
@@ -87,6 +99,10 @@ class SyncLimits:
     def get(self, name: str, /) -> LimitRecord:
         """Read a limit. As `Limits.get`."""
         return walk(quota.read(name), self._run)
+
+    def usage(self, name: str, /, *, most: int = 100) -> LimitUsage:
+        """Read a limit and who takes what of it. As `Limits.usage`."""
+        return walk(quota.usage(name, most=most), self._run)
 
     def put(
         self,

@@ -352,6 +352,35 @@ async def test_limits_are_read_and_changed(app: Howdah, desk: Desk) -> None:
         app.sync.limits.delete("api")
 
 
+async def test_who_holds_the_slots_of_a_limit_is_read(app: Howdah, desk: Desk) -> None:
+    desk.run(quotas.register({"openai": {"total": 9, "per_key": 1, "tiers": {"pro": 5}}}))
+    first, _ = send(desk, "openai:ann"), send(desk, "openai:ann")
+    second = send(desk, "openai/pro:bob")
+    desk.claim(limit=3)
+
+    usage = await app.limits.usage("openai")
+
+    assert usage == app.sync.limits.usage("openai")
+    assert [(first, "ann"), (second, "bob")] == [(str(one.job), one.key) for one in usage.holders]
+    assert [("ann", 1, 1, 1), ("bob", 5, 1, 0)] == [
+        (one.key, one.most, one.running, one.waiting) for one in usage.keys
+    ]
+    assert 1 == len((await app.limits.usage("openai", most=1)).holders)
+    with pytest.raises(UnknownLimitError, match="did you mean 'openai'"):
+        await app.limits.usage("opnai")
+
+
+async def test_how_many_have_begun_in_the_window_of_a_rate_is_read(app: Howdah, desk: Desk) -> None:
+    desk.run(quotas.register({"mail": {"rate": 1, "per": 64}}))
+    for entry in ("mail", "mail", "mail:ann"):
+        send(desk, entry)
+    desk.claim(limit=3)
+
+    usage = await app.limits.usage("mail")
+
+    assert (1, [("ann", 1)]) == (usage.begun, [(one.key, one.begun) for one in usage.keys])
+
+
 async def test_the_jobs_of_a_schedule_draw_from_the_limits_of_their_task(app: Howdah) -> None:
     @app.task(limits=Limit("api", total=1, per_key=1, key="tenant"), group_by="tenant")
     async def crawl(tenant: str) -> None: ...

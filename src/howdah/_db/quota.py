@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from howdah._db.query import Query, Row
 from howdah._db.steps import Steps
+from howdah._db.wire import moment
 from howdah._model.nearest import hint, nearest
 from howdah.errors import UnknownLimitError, UsageError
 
@@ -38,6 +40,61 @@ class LimitRecord:
     running: int
     waiting: int
     blocked_for: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotHolder:
+    """A job that holds a slot of a limit.
+
+    Attributes:
+        key: The key that the slot is of, where the limit tells jobs apart.
+        worker: Where the job runs.
+        since: Since when.
+    """
+
+    job: UUID
+    task: str
+    queue: str
+    key: str | None
+    worker: int | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """How it stands with one key of a limit.
+
+    Attributes:
+        tier: Its tier, if that is told by the jobs that run and wait.
+        most: How many of its jobs may run at once.
+        running: Its jobs that hold a slot now.
+        waiting: Its jobs that could run now if it were not for limits.
+        begun: Its jobs that began within the window of a rate.
+    """
+
+    key: str
+    tier: str | None
+    most: int | None
+    running: int
+    waiting: int
+    begun: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUsage:
+    """A limit, and who takes what of it.
+
+    Attributes:
+        limit: The limit as it is now.
+        begun: Jobs without a key that began within the window of a rate.
+        holders: Which jobs hold its slots, the longest first; of very many some.
+        keys: Its keys, those of which the most wait first; of very many some.
+    """
+
+    limit: LimitRecord
+    begun: int
+    holders: tuple[SlotHolder, ...]
+    keys: tuple[KeyUsage, ...]
 
 
 def register(definitions: Mapping[str, Mapping[str, Any]]) -> Query[None]:
@@ -78,6 +135,24 @@ def read(name: str) -> Steps[LimitRecord]:
     raise UnknownLimitError(
         f"there is no limit {name!r}: {hint(name, [one.name for one in known])}", name=name
     )
+
+
+def usage(name: str, *, most: int) -> Steps[LimitUsage]:
+    """Read a limit, who holds its slots, and how it stands with its keys: so many of each.
+
+    Raises:
+        UnknownLimitError: There is none of that name.
+    """
+    limit = yield from read(name)
+    params = {"name": name, "limit": most}
+    holders: tuple[SlotHolder, ...] = yield Query("quota/holders", params, _holders)
+    rows: Sequence[Row] = yield Query("quota/keys", params, lambda rows: rows)
+    keys = [
+        KeyUsage(key, tier, limit.tiers.get(tier, limit.per_key), running, waiting, begun)
+        for key, tier, running, waiting, begun in rows
+    ]
+    begun = sum(one.begun for one in keys if not one.key)
+    return LimitUsage(limit, begun, holders, tuple(one for one in keys if one.key))
 
 
 def change(name: str, said: Mapping[str, Any]) -> Steps[LimitRecord]:
@@ -124,6 +199,13 @@ def tidy() -> Query[None]:
 
 def _nothing(rows: Sequence[Row]) -> None:
     return None
+
+
+def _holders(rows: Sequence[Row]) -> tuple[SlotHolder, ...]:
+    return tuple(
+        SlotHolder(UUID(job), task, queue, key, worker, moment(since))
+        for job, task, queue, key, worker, since in rows
+    )
 
 
 def _record(row: Row) -> LimitRecord:

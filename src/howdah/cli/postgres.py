@@ -32,7 +32,7 @@ Root = Annotated[
 
 def group() -> Any:
     """The commands of `howdah postgres`."""
-    return lazy_group("postgres", COMMANDS, _postgres)
+    return lazy_group("postgres", COMMANDS, _postgres, usual="status")
 
 
 def start(
@@ -91,4 +91,7 @@ def destroy(root: Root = None, yes: Yes = False, as_json: AsJson = False) -> Non
 
 
 def _postgres() -> None:
-    """Run a private Postgres in this folder: no installation, no TCP port, no password."""
+    """Run a private Postgres in this folder: no installation, no TCP port, no password.
+
+    Without a command, say whether it runs.
+    """

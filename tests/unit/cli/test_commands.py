@@ -11,9 +11,12 @@ import pytest
 import howdah
 from howdah.cli import main as program
 from howdah.cli.jobs import COMMANDS as JOB_COMMANDS
+from howdah.cli.limits import COMMANDS as LIMIT_COMMANDS
 from howdah.cli.main import COMMANDS, command
 from howdah.cli.postgres import COMMANDS as POSTGRES_COMMANDS
+from howdah.cli.queues import COMMANDS as QUEUE_COMMANDS
 from howdah.cli.schedules import COMMANDS as SCHEDULE_COMMANDS
+from howdah.cli.workers import COMMANDS as WORKER_COMMANDS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -22,6 +25,9 @@ LINES = [
     *(["jobs", entry.name] for entry in JOB_COMMANDS),
     *(["postgres", entry.name] for entry in POSTGRES_COMMANDS),
     *(["schedules", entry.name] for entry in SCHEDULE_COMMANDS),
+    *(["queues", entry.name] for entry in QUEUE_COMMANDS),
+    *(["limits", entry.name] for entry in LIMIT_COMMANDS),
+    *(["workers", entry.name] for entry in WORKER_COMMANDS),
 ]
 
 
@@ -57,6 +63,21 @@ def test_every_command_has_help_of_its_own(run: Run, words: list[str]) -> None:
 
     assert 0 == code
     assert f"howdah {' '.join(words)}" in out
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_help_speaks_of_no_types_of_python(run: Run, words: list[str]) -> None:
+    _, out, _ = run(*words, "--help")
+
+    assert "<" not in out
+
+
+@pytest.mark.parametrize("group", ["jobs", "queues", "limits", "workers", "schedules"])
+def test_a_group_without_a_command_lists(run: Run, group: str) -> None:
+    words = ("--url", "postgresql://x@127.0.0.1:1/x", "--schema", "y")
+
+    assert run(group, "list", *words) == run(group, *words)
+    assert "list" in run(group, "--help")[1]
 
 
 @pytest.mark.parametrize(

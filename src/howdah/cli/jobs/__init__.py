@@ -22,8 +22,8 @@ COMMANDS = (
 
 def group() -> Any:
     """The commands of `howdah jobs`."""
-    return lazy_group("jobs", COMMANDS, _jobs)
+    return lazy_group("jobs", COMMANDS, _jobs, usual="list")
 
 
 def _jobs() -> None:
-    """Look at jobs, and act on them."""
+    """Look at jobs, and act on them. Without a command, list them."""

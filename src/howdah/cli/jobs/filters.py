@@ -24,11 +24,19 @@ def _option(name: str, text: str, *more: str, metavar: str | None = None) -> Any
     return typer.Option(name, *more, help=text, metavar=metavar, rich_help_panel=_PANEL)
 
 
+States = Annotated[
+    list[JobState] | None,
+    _option(
+        "--state",
+        f"Only in this state; may be given several times. One of {', '.join(JobState)}.",
+        "-s",
+        metavar="STATE",
+    ),
+]
+
+
 def read_filter(
-    state: Annotated[
-        list[JobState] | None,
-        _option("--state", "Only in this state; may be given several times.", "-s"),
-    ] = None,
+    state: States = None,
     queue: Annotated[str | None, _option("--queue", "Only of this queue.", "-q")] = None,
     task: Annotated[str | None, _option("--task", "Only of this task.", "-t")] = None,
     key: Annotated[str | None, _option("--key", "Only with this key.", "-k")] = None,

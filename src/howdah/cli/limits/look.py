@@ -1,32 +1,81 @@
-"""`howdah limits`: every limit, what it allows, and how many jobs run and wait."""
+"""`howdah limits list` and `show`: what each allows, and which jobs run and wait."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
 from howdah._db import quota
-from howdah._db.quota import LimitRecord
+from howdah._db.quota import LimitRecord, LimitUsage
+from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import print_json, print_table, say, span
+from howdah.cli.output import ago, print_json, print_pairs, print_table, say, span
 from howdah.cli.target import find_target
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The limit.")]
 
 
 def list_limits(
-    context: typer.Context,
-    url: Url = None,
-    schema: Schema = None,
-    app: AppOption = None,
-    as_json: AsJson = False,
+    url: Url = None, schema: Schema = None, app: AppOption = None, as_json: AsJson = False
 ) -> None:
     """List limits by name: what each allows, how many jobs hold a slot of it, and how many wait.
 
     `said by` is `operator` where `howdah limits put` stands over what the code says.
     """
-    if context.invoked_subcommand is not None:
-        return
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         print_limits(database.run(quota.find()), as_json=as_json)
+
+
+def show(
+    name: Name,
+    most: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many rows.")
+    ] = 20,
+    url: Url = None,
+    schema: Schema = None,
+    app: AppOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one limit: which jobs hold its slots and since when, and how many of each key wait."""
+    with opened(find_target(url=url, schema=schema, app=app)) as database:
+        found = walk(quota.usage(name, most=most), database.run)
+    if as_json:
+        print_json(found)
+        return
+    say(f"limit {found.limit.name}", style="bold")
+    print_pairs(_facts(found))
+    if found.holders:
+        say()
+        print_table(
+            ("running", "task", "queue", "key", "worker", "since"),
+            [
+                (one.job, one.task, one.queue, one.key, one.worker, ago(one.since))
+                for one in found.holders
+            ],
+            spare=("worker", "queue"),
+        )
+    if found.keys:
+        say()
+        # A limit of how many run has no window, and a rate no slots.
+        counted = "begun" if found.limit.rate is not None else "running"
+        print_table(
+            ("key", "tier", "at most", counted, "waiting"),
+            [
+                (
+                    one.key,
+                    one.tier,
+                    one.most if counted == "running" else _rate(found.limit),
+                    getattr(one, counted),
+                    one.waiting,
+                )
+                for one in found.keys
+            ],
+            spare=("tier",),
+        )
 
 
 def print_limits(found: list[LimitRecord], *, as_json: bool) -> None:
@@ -44,8 +93,8 @@ def print_limits(found: list[LimitRecord], *, as_json: bool) -> None:
                 one.name,
                 one.total,
                 one.per_key,
-                ", ".join(f"{tier}={most}" for tier, most in one.tiers.items()) or None,
-                None if one.rate is None or one.per is None else f"{one.rate} in {span(one.per)}",
+                _tiers(one),
+                _rate(one),
                 one.running,
                 one.waiting,
                 None if one.blocked_for is None else span(one.blocked_for),
@@ -54,3 +103,34 @@ def print_limits(found: list[LimitRecord], *, as_json: bool) -> None:
             for one in found
         ],
     )
+
+
+def _facts(found: LimitUsage) -> Iterator[tuple[str, object]]:
+    limit = found.limit
+    yield "at once", limit.total
+    yield "of a key", limit.per_key
+    yield "of a tier's key", _tiers(limit)
+    yield "begin", _rate(limit)
+    yield "code says", _said(limit.code)
+    yield "operator says", _said(limit.override)
+    yield "rests for", None if limit.blocked_for is None else span(limit.blocked_for)
+    if limit.rate is not None and not found.keys:
+        yield "begun", found.begun
+    yield "running", limit.running
+    yield "waiting", limit.waiting
+
+
+def _tiers(limit: LimitRecord) -> str | None:
+    return ", ".join(f"{tier}={most}" for tier, most in limit.tiers.items()) or None
+
+
+def _rate(limit: LimitRecord) -> str | None:
+    if limit.rate is None or limit.per is None:
+        return None
+    return f"{limit.rate} in {span(limit.per)}"
+
+
+def _said(settings: Mapping[str, Any]) -> str | None:
+    """What code or an operator says of a limit, as it would be written."""
+    said = {name: value for name, value in settings.items() if value not in (None, {})}
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in said.items()) or None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from howdah.cli.lazy import Entry, lazy_group
-from howdah.cli.queues.look import list_queues
 
 COMMANDS = (
-    Entry("list", "howdah.cli.queues.look:list_all", "What stands in each queue."),
+    Entry("list", "howdah.cli.queues.look:list_queues", "What stands in each queue."),
     Entry("show", "howdah.cli.queues.look:show", "All about one queue."),
     Entry("stats", "howdah.cli.stats:stats", "What they were like."),
     Entry("put", "howdah.cli.queues.act:put", "Say what wins over its code."),
@@ -21,4 +20,8 @@ COMMANDS = (
 
 def group() -> Any:
     """The commands of `howdah queues`."""
-    return lazy_group("queues", COMMANDS, list_queues, is_command=True)
+    return lazy_group("queues", COMMANDS, _queues, usual="list")
+
+
+def _queues() -> None:
+    """Look at queues, and act on them. Without a command, list them."""

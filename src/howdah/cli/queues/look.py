@@ -22,25 +22,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The queue.")]
 
 
 def list_queues(
-    context: typer.Context,
-    url: Url = None,
-    schema: Schema = None,
-    app: AppOption = None,
-    as_json: AsJson = False,
+    url: Url = None, schema: Schema = None, app: AppOption = None, as_json: AsJson = False
 ) -> None:
     """Show what stands in each queue, and how many workers serve it.
 
     `ready` can be claimed now, `delayed` waits for its time, `held` is of a paused task or waits
     for other jobs, `active` runs, `waiting` is suspended.
     """
-    if context.invoked_subcommand is None:
-        _list(find_target(url=url, schema=schema, app=app), as_json=as_json)
-
-
-def list_all(
-    url: Url = None, schema: Schema = None, app: AppOption = None, as_json: AsJson = False
-) -> None:
-    """Show what stands in each queue, and how many workers serve it. As `howdah queues`."""
     _list(find_target(url=url, schema=schema, app=app), as_json=as_json)
 
 

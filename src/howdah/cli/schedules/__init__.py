@@ -19,8 +19,8 @@ COMMANDS = (
 
 def group() -> Any:
     """The commands of `howdah schedules`."""
-    return lazy_group("schedules", COMMANDS, _schedules)
+    return lazy_group("schedules", COMMANDS, _schedules, usual="list")
 
 
 def _schedules() -> None:
-    """Look at schedules, and act on them."""
+    """Look at schedules, and act on them. Without a command, list them."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from howdah.cli.lazy import Entry, lazy_group
-from howdah.cli.workers.look import list_workers
 
 COMMANDS = (
+    Entry("list", "howdah.cli.workers.look:list_workers", "Which workers are there."),
     Entry("show", "howdah.cli.workers.look:show", "All about one worker, and what it runs."),
     Entry("scale", "howdah.cli.workers.act:scale", "So many jobs at once from now on."),
     Entry("pause", "howdah.cli.workers.act:pause", "Claim nothing; finish what runs."),
@@ -18,4 +18,8 @@ COMMANDS = (
 
 def group() -> Any:
     """The commands of `howdah workers`."""
-    return lazy_group("workers", COMMANDS, list_workers, is_command=True)
+    return lazy_group("workers", COMMANDS, _workers, usual="list")
+
+
+def _workers() -> None:
+    """Look at workers, and act on them. Without a command, list them."""

@@ -20,18 +20,12 @@ Number = Annotated[int, typer.Argument(metavar="ID", help="The worker.")]
 
 
 def list_workers(
-    context: typer.Context,
-    url: Url = None,
-    schema: Schema = None,
-    app: AppOption = None,
-    as_json: AsJson = False,
+    url: Url = None, schema: Schema = None, app: AppOption = None, as_json: AsJson = False
 ) -> None:
     """Show which workers are there, and what they hold.
 
     A worker that has not beaten for its lease is dead; its jobs are given back by the others.
     """
-    if context.invoked_subcommand is not None:
-        return
     with opened(find_target(url=url, schema=schema, app=app)) as database:
         found = database.run(fleet.workers())
     if as_json:
