@@ -36,3 +36,16 @@ def test_a_job_is_sent_within_two_seconds_of_its_tick(station: Station) -> None:
     )
 
     assert [] == [seconds for (seconds,) in late if not 0 <= seconds < 2]
+
+
+def test_a_tick_is_not_left_for_the_next_look_of_housekeeping(station: Station) -> None:
+    station.work(app=APP)
+    station.until(lambda: len(station.sql(TICKS)) >= 6)
+
+    ((soon,),) = station.sql(
+        "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY j.created_at - t.nominal)"
+        " < interval '0.5 seconds'"
+        " FROM howdah.tick AS t JOIN howdah.jobs AS j ON j.id = t.job_id"
+    )
+
+    assert soon

@@ -5,8 +5,10 @@ Counted are scans, index entries and rows, not time: a wrong plan shows on a fas
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -260,3 +262,39 @@ def test_ending_a_batch_walks_no_dead_entries(
 
     assert touched.scans == 0
     assert touched.entries <= EACH * BATCH
+
+
+# Schedules
+
+DUE = """
+    INSERT INTO howdah.schedule (name, task, queue, every, next_at)
+    SELECT 's' || n, 't', 'q', 86400, pg_catalog.to_timestamp(0)
+    FROM pg_catalog.generate_series(1, %s) AS n
+"""
+
+
+@pytest.mark.parametrize("before", [0, 1, BATCH])
+def test_a_batch_that_is_fired_touches_no_more_than_its_schedules(desk: Desk, before: int) -> None:
+    desk.sql("ALTER TABLE howdah.schedule SET (autovacuum_enabled = false)")
+    desk.sql(DUE, before)
+    desk.sql("ANALYZE howdah.schedule")
+    for _ in range(8):
+        fired(desk)
+    desk.sql("DELETE FROM howdah.schedule")
+    desk.sql("DELETE FROM howdah.tick")
+    desk.sql(DUE, MANY)
+    done: list[int] = []
+
+    touched = touched_by(desk, lambda: done.append(fired(desk)), table="schedule")
+
+    assert [BATCH] == done
+    assert touched.scans == 0
+    assert touched.entries <= EACH * BATCH
+    assert touched.rows <= EACH * BATCH
+
+
+def fired(desk: Desk) -> int:
+    """Fire a batch of the schedules. Returns how many were sent."""
+    order: dict[str, Any] = {"expected": 0, "next": 86_400, "ticks": [0]}
+    order["schedules"] = [(f"s{n}", 1) for n in range(1, BATCH + 1)]
+    return int(desk.sql("SELECT fired FROM howdah.fire(%s::jsonb)", json.dumps([order]))[0][0])

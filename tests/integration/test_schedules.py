@@ -16,7 +16,7 @@ from howdah._db.schedule import Due
 from howdah._model.schedule import Plan, plan
 from howdah._model.signals import PassFailed, SchedulesStray, Signals
 from howdah._worker.blocking_link import BlockingLink
-from howdah._worker.housekeeping.scheduler import Scheduler
+from howdah._worker.housekeeping.scheduler import WHEN_TAKEN, Scheduler
 from howdah.errors import (
     BadScheduleError,
     DatabaseError,
@@ -73,13 +73,18 @@ def sent(sql: Sql) -> list[tuple[Any, ...]]:
     return sql("SELECT nominal, job_id IS NOT NULL FROM howdah.tick AS t ORDER BY 1")
 
 
+def queries_now(app: Howdah) -> datetime:
+    return app.sync.run(queries.now())
+
+
 def jobs(sql: Sql) -> int:
     return int(sql("SELECT count(*) FROM howdah.jobs AS j")[0][0])
 
 
 def due(desk: Desk) -> tuple[Due, Plan]:
-    (one,) = desk.run(queries.due(limit=10))
-    record = desk.run(queries.get(one.name))
+    (one,) = desk.run(queries.due(limit=10)).due
+    (name,) = one.names
+    record = desk.run(queries.get(name))
     assert record is not None
     return one, plan(record.timing, first=one.next_at, now=one.now, catch_up=one.catch_up)
 
@@ -109,6 +114,67 @@ async def test_a_job_is_sent_with_the_arguments_and_options_of_its_schedule(
     assert [(half_past + HOUR / 2, True)] == sent(sql)
     record = await app.schedules.get("hourly")
     assert (half_past + HOUR / 2, half_past + HOUR * 1.5) == (record.last_tick, record.next_at)
+
+
+async def test_schedules_that_are_due_alike_are_read_together_and_others_apart(
+    app: Howdah, report: Any, desk: Desk, clock: Clock, half_past: datetime
+) -> None:
+    await app.schedules.put("a", report, cron="0 * * * *")
+    await app.schedules.put("b", report, cron="0 * * * *", args={"kind": "b"})
+    await app.schedules.put("c", report, cron="0 * * * *", catch_up="all")
+    await app.schedules.put("d", report, every=1800)
+    clock.advance(HOUR / 2)
+
+    found = desk.run(queries.due(limit=10)).due
+
+    assert [["a", "b"], ["c"], ["d"]] == sorted(sorted(one.names) for one in found)
+
+
+async def test_what_is_due_while_a_pass_looks_is_not_left_for_the_longest_pause(
+    app: Howdah,
+    report: Any,
+    database_url: str,
+    schema: str,
+    signals: Signals,
+    clock: Clock,
+    half_past: datetime,
+) -> None:
+    class Slow(BlockingLink):
+        """A second goes by after each statement."""
+
+        def run(self, query: Any, *, deadline: float | None = None) -> Any:
+            answer = super().run(query, deadline=deadline)
+            clock.advance(1)
+            return answer
+
+    link = Slow(database_url, schema, role="test", signals=signals)
+    scheduler = Scheduler(link, signals)
+    scheduler.run()
+    await hourly(app, report)
+    clock.advance(half_past + HOUR / 2 - timedelta(seconds=0.5) - queries_now(app))
+
+    pause = scheduler.run()
+
+    link.close()
+    assert 0 <= pause <= 0.5
+
+
+async def test_who_finds_all_taken_by_another_comes_again_soon(
+    app: Howdah,
+    report: Any,
+    open_desk: Callable[[], Desk],
+    fire: Callable[[], float],
+    clock: Clock,
+    half_past: datetime,
+) -> None:
+    await hourly(app, report)
+    clock.advance(HOUR)
+    other = open_desk()
+    planned = due(other)
+
+    with other.transaction():
+        assert 1 == other.run(queries.fire([planned])).sent
+        assert WHEN_TAKEN == fire()
 
 
 async def test_five_workers_that_fire_at_once_send_each_tick_once(

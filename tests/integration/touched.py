@@ -1,4 +1,4 @@
-"""Counts what a statement touches of the table `job`, as Postgres itself counts it."""
+"""Counts what a statement touches of a table, as Postgres itself counts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNTERS = """
            pg_catalog.pg_stat_get_xact_tuples_fetched(c.oid)
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = %s AND c.relname = 'job'
+    WHERE n.nspname = %s AND c.relname = %s
 """
 
 
@@ -36,12 +36,12 @@ class Touched:
     rows: int
 
 
-def touched_by(desk: Desk, act: Callable[[], Any]) -> Touched:
-    """What `act` touches of the table `job`. All that it did is taken back."""
+def touched_by(desk: Desk, act: Callable[[], Any], *, table: str = "job") -> Touched:
+    """What `act` touches of a table. All that it did is taken back."""
     with taken_back(desk):
-        before = desk.sql(COUNTERS, desk.schema)[0]
+        before = desk.sql(COUNTERS, desk.schema, table)[0]
         act()
-        after = desk.sql(COUNTERS, desk.schema)[0]
+        after = desk.sql(COUNTERS, desk.schema, table)[0]
     return Touched(*(late - early for early, late in zip(before, after, strict=True)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -75,10 +75,13 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A schedule that is due, with all that decides what is sent."""
+    """Schedules that are due alike, with all that decides which ticks are sent.
 
-    name: str
-    revision: int
+    Attributes:
+        schedules: A JSON array of their names and revisions, as it goes back to `fire`.
+    """
+
+    schedules: str
     cron: str | None
     every: int | None
     tz: str
@@ -86,6 +89,23 @@ class Due:
     catch_up_limit: int
     next_at: datetime
     now: datetime
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [name for name, _ in json.loads(self.schedules)]
+
+    def each(self) -> list[Due]:
+        """The same, one by one."""
+        return [replace(self, schedules=_json([one])) for one in json.loads(self.schedules)]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is due, the longest first, and in how many seconds the next is. All at one moment."""
+
+    due: list[Due]
+    next_in: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,33 +175,20 @@ def run(name: str) -> Query[Receipt | None]:
     return Query("schedule/run", {"name": name}, _receipt)
 
 
-def due(*, limit: int, without: Iterable[str] = ()) -> Query[list[Due]]:
-    """The schedules that are due, the longest first."""
-    return Query(
-        "schedule/due",
-        {"limit": limit, "without": _json(list(without))},
-        lambda rows: [_due(row) for row in rows],
-    )
+def due(*, limit: int, without: Iterable[str] = ()) -> Query[Look]:
+    """At most `limit` of the schedules that are due, and when the next is."""
+    return Query("schedule/due", {"limit": limit, "without": _json(list(without))}, _look)
 
 
 def fire(plans: Sequence[tuple[Due, Plan]]) -> Query[Fired]:
     """Send ticks and move their schedules on, where they still are as they were read."""
-    orders = [
-        {
-            "name": one.name,
-            "revision": one.revision,
-            "expected": _seconds(one.next_at),
-            "next": _seconds(plan.next_at),
-            "ticks": [_seconds(tick) for tick in plan.ticks],
-        }
-        for one, plan in plans
-    ]
-    return Query("schedule/fire", {"orders": _json(orders)}, lambda rows: Fired(*rows[0]))
-
-
-def next_in() -> Query[float | None]:
-    """In how many seconds the next schedule is due."""
-    return Query("schedule/next_in", {}, lambda rows: rows[0][0])
+    # The names are not read here: there may be thousands, and they are JSON already.
+    orders = ",".join(
+        f'{{"schedules":{due.schedules},"expected":{_seconds(due.next_at)},'
+        f'"next":{_json(_seconds(plan.next_at))},"ticks":{_json([*map(_seconds, plan.ticks)])}}}'
+        for due, plan in plans
+    )
+    return Query("schedule/fire", {"orders": f"[{orders}]"}, lambda rows: Fired(*rows[0]))
 
 
 def prune(*, limit: int) -> Query[int]:
@@ -205,9 +212,12 @@ def _receipt(rows: Sequence[Row]) -> Receipt | None:
     return Receipt(UUID(rows[0][0]), rows[0][1]) if rows else None
 
 
+def _look(rows: Sequence[Row]) -> Look:
+    return Look([_due(row) for row in rows if row[1] is not None], rows[0][0])
+
+
 def _due(row: Row) -> Due:
-    said: list[Any] = list(row)
-    said[7:] = map(_sure_moment, row[7:])
+    said: list[Any] = [*row[1:7], *map(_sure_moment, row[7:])]
     return Due(*said)
 
 

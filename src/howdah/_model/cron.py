@@ -104,7 +104,7 @@ def check_cron(expression: str) -> None:
             f"cannot use {expression!r} as a cron expression: it must be text, such as"
             " '0 3 * * *', or a timedelta for an interval"
         )
-    if _next(expression, "UTC", int(_EXAMPLE.timestamp())) is None:
+    if not _ever_comes(expression):
         raise BadScheduleError(
             f"cannot use the cron expression {expression!r}: no day in the next 50 years fits it"
         )
@@ -136,6 +136,11 @@ def next_after(expression: str, tz: str, moment: datetime) -> datetime | None:
     """
     found = _next(expression, tz, int(moment.timestamp() // 1))
     return None if found is None else datetime.fromtimestamp(found, UTC)
+
+
+@lru_cache(maxsize=16_384)
+def _ever_comes(expression: str) -> bool:
+    return _next(expression, "UTC", int(_EXAMPLE.timestamp())) is not None
 
 
 @lru_cache(maxsize=16_384)

@@ -129,10 +129,16 @@ def plan(
         limit: What `all` means at most.
     """
     late_from = (now - LATE).replace(microsecond=0)
-    late = tuple(_between(timing, first, late_from, now))
+    late: list[datetime] = []
+    # Each tick is computed from the one before, and the walk ends at the next that is to come: it
+    # is not computed a second time from `now`, since that is most of what a plan costs.
+    tick = first if first >= late_from else timing.next_after(late_from - _SECOND)
+    while tick is not None and tick <= now:
+        late.append(tick)
+        tick = timing.next_after(tick)
     wanted = {"none": 0, "last": 0 if late else 1, "all": limit}[catch_up]
     missed = _newest(timing, first, late_from, wanted)
-    return Plan((*missed, *late), timing.next_after(now))
+    return Plan((*missed, *late), tick)
 
 
 def _between(timing: Timing, first: datetime, start: datetime, end: datetime) -> Iterator[datetime]:

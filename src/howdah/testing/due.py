@@ -45,6 +45,7 @@ class Due:
             AssertionError: A schedule cannot be sent.
         """
         self._scheduler.run()
+        next_tick = self._link.run(schedules.due(limit=0)).next_in
         if self._failures:
             raise AssertionError(self._failures[0])
         while self._link.run(jobs.expire_late(limit=BATCH)) == BATCH:
@@ -52,7 +53,6 @@ class Due:
         promoted, next_in = BATCH, None
         while promoted == BATCH:
             promoted, next_in = self._link.run(jobs.promote(limit=BATCH, within=None))
-        next_tick = self._link.run(schedules.next_in())
         return min((one for one in (next_in, next_tick) if one is not None), default=None)
 
     def _note_failure(self, signal: PassFailed) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -30,7 +32,7 @@ class Schedules(Ground):
         ticks: How each tick was dealt with: the job, or None when it was skipped.
     """
 
-    said = frozenset({"fired", "skipped", "came too late", "paused", "ran at once"})
+    said = frozenset({"fired", "skipped", "came too late", "paused", "ran at once", "due alike"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,13 +56,16 @@ class Schedules(Ground):
         every=st.sampled_from([1, 5, 30]),
         overlap=st.sampled_from(get_args(Overlap)),
         catch_up=st.sampled_from(get_args(CatchUp)),
+        alike=st.booleans(),
     )
-    def put(self, name: str, every: int, overlap: str, catch_up: str) -> None:
-        said: dict[str, Any] = {"name": name, "task": name, "queue": "q", "args": {}}
+    def put(self, name: str, every: int, overlap: str, catch_up: str, alike: bool) -> None:
+        """One, or both of them so that they are due alike."""
+        said: dict[str, Any] = {"queue": "q", "args": {}}
         said |= {"options": {}, "cron": None, "every": every, "tz": "UTC", "jitter": 0.0}
         said |= {"overlap": overlap, "catch_up": catch_up, "catch_up_limit": 20}
         said["next_at"] = int(ZERO + (self.now // every + 1) * every)
-        self.desk.run(schedules.put([said], source="runtime"))
+        put = [{**said, "name": one, "task": one} for one in (NAMES if alike else (name,))]
+        self.desk.run(schedules.put(put, source="runtime"))
 
     @rule(seconds=st.sampled_from([1, 1, 5, 7, 100]))
     def let_time_pass(self, seconds: float) -> None:
@@ -68,9 +73,10 @@ class Schedules(Ground):
 
     @rule()
     def read_what_is_due(self) -> None:
-        due = self.desk.run(schedules.due(limit=10))
+        due = self.desk.run(schedules.due(limit=10)).due
         assert all(one.next_at.timestamp() <= ZERO + self.now for one in due)
-        assert not {one.name for one in due} & self._paused()
+        assert not {name for one in due for name in one.names} & self._paused()
+        self.count("due alike", happened=any(len(one.names) > 1 for one in due))
         plans = [(one, _plan(one)) for one in due]
         if plans:
             self.read.append(plans)
@@ -89,18 +95,18 @@ class Schedules(Ground):
 
         new = {tick: job for tick, job in self._ticks().items() if tick not in self.ticks}
         expected = set()
-        for due, decided in plans:
-            record = records[due.name]
+        for due, name, decided in _each(plans):
+            record = records[name]
             if (
                 record is None
-                or (record.revision, record.next_at) != (due.revision, due.next_at)
+                or (record.revision, record.next_at) != (_revision(due, name), due.next_at)
                 or record.is_paused
             ):
                 self.count("came too late")
                 continue
-            ticks = {(due.name, tick.timestamp() - ZERO) for tick in decided.ticks}
+            ticks = {(name, tick.timestamp() - ZERO) for tick in decided.ticks}
             expected |= ticks - self.ticks.keys()
-            sent = [job for tick, job in new.items() if tick[0] == due.name and job is not None]
+            sent = [job for tick, job in new.items() if tick[0] == name and job is not None]
             if record.overlap == "skip":
                 is_busy = record.last_job_id is not None and str(record.last_job_id) in live
                 assert len(sent) == (0 if is_busy else bool(ticks - self.ticks.keys()))
@@ -139,6 +145,14 @@ class Schedules(Ground):
         self.claim_some(("q",), limit)
         while self.claims:
             assert self.settle(0, Verdict.COMPLETED)
+
+
+def _each(plans: list[tuple[Due, Plan]]) -> Iterator[tuple[Due, str, Plan]]:
+    return ((due, name, decided) for due, decided in plans for name in due.names)
+
+
+def _revision(due: Due, name: str) -> int:
+    return int(dict(json.loads(due.schedules))[name])
 
 
 def _plan(due: Due) -> Plan:

@@ -158,21 +158,21 @@ FIRE = "functions/13_schedule"
 GUARDS = [
     Guard(
         FIRE,
-        "AND s.next_at = to_timestamp(o.expected)",
+        "AND s.next_at = a.expected",
         "",
         what_was_planned_before_it_was_fired_is_not_fired,
     ),
     Guard(
         FIRE,
-        "WHERE s.revision = o.revision\n          AND",
+        "WHERE s.revision = a.revision\n          AND",
         "WHERE",
         what_was_planned_before_an_edit_is_not_fired,
     ),
     Guard(FIRE, "AND s.paused_at IS NULL", "", a_paused_schedule_is_not_fired),
     Guard(
         FIRE,
-        "FOR UPDATE OF s SKIP LOCKED",
-        "FOR UPDATE OF s",
+        "FOR UPDATE SKIP LOCKED",
+        "FOR UPDATE",
         a_schedule_that_another_is_firing_is_left_to_it,
     ),
     Guard(
@@ -195,14 +195,14 @@ GUARDS = [
     ),
     Guard(
         FIRE,
-        "SET next_at     = d.next,\n                last_tick",
+        "SET next_at     = to_timestamp(d.next),\n            last_tick",
         "SET last_tick",
         a_fired_schedule_moves_on,
     ),
     Guard(
         FIRE,
-        "JOIN ticked AS t ON t.job_id = d.job_id\n            RETURNING",
-        "LEFT JOIN ticked AS t ON t.job_id = d.job_id\n            RETURNING",
+        "JOIN ticked AS t ON t.job_id = d.job_id\n        RETURNING",
+        "LEFT JOIN ticked AS t ON t.job_id = d.job_id\n        RETURNING",
         a_schedule_that_is_made_again_does_not_fire_a_tick_again,
     ),
     Guard(
@@ -211,7 +211,7 @@ GUARDS = [
         "cardinality",
         a_late_tick_is_skipped_while_the_last_job_lives_where_nothing_may_overlap,
     ),
-    Guard(FIRE, "AND cardinality(o.ticks) = 1", "", all_ticks_that_are_due_are_sent),
+    Guard(FIRE, "AND cardinality(a.ticks) = 1", "", all_ticks_that_are_due_are_sent),
     Guard(
         FIRE,
         "OR p_options - v_simple - 'defaults' <> '{}' THEN",
@@ -226,7 +226,7 @@ GUARDS = [
     ),
     Guard(
         FIRE,
-        "AND coalesce(v_override, '{}') - v_simple = '{}'",
+        "AND coalesce(p_override, '{}') - v_simple = '{}'",
         "",
         a_job_follows_the_policy_that_an_operator_says_of_its_queue,
     ),

@@ -66,7 +66,10 @@ class Housekeeper:
         while not self._stop.is_set():
             for name, run in self._passes.items():
                 if time.monotonic() >= self._due[name] and not self._stop.is_set():
-                    self._due[name] = time.monotonic() + self._guarded(name, run)
+                    # From its end: what the pass found out may be due a moment before that much
+                    # time has gone since its beginning, and would be missed by a look.
+                    pause = self._guarded(name, run)
+                    self._due[name] = time.monotonic() + pause
             nap = min(self._due.values()) - time.monotonic()
             self._stop.wait(min(max(nap, 0.0), LONGEST_NAP))
 

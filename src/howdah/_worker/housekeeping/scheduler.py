@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from howdah._db import schedule as schedules
-from howdah._db.schedule import Due
+from howdah._db.schedule import Due, Look
 from howdah._model.cron import Timing
 from howdah._model.schedule import Plan, plan
 from howdah._model.signals import PassFailed, Signals
@@ -20,6 +20,8 @@ from howdah.errors import DatabaseUnreachableError, HowdahError
 BATCH = 500
 LONGEST_PAUSE = 1.0
 SHORTEST_PAUSE = 0.01
+# Another worker is firing all that was found. It needs no help, but it may die.
+WHEN_TAKEN = 0.05
 # A schedule that cannot be fired here is left to others, who may have newer zone data, and tried
 # again after so long.
 REFUSED_FOR = 60.0
@@ -38,41 +40,46 @@ class Scheduler:
 
     def run(self) -> float:
         """Fire all that is due. Returns the seconds until the next is."""
-        while self._fire(self._due()) == BATCH:
-            pass
-        self._prune()
-        next_in = self._link.run(schedules.next_in())
-        pause = LONGEST_PAUSE if next_in is None else next_in
+        while (look := self._look()).due:
+            if not self._fire(look.due):
+                return WHEN_TAKEN
+        if self._prune():
+            # It may have taken long: what is due next is to be asked anew.
+            return SHORTEST_PAUSE
+        pause = LONGEST_PAUSE if look.next_in is None else look.next_in
         return min(max(pause, SHORTEST_PAUSE), LONGEST_PAUSE)
 
-    def _due(self) -> list[Due]:
+    def _look(self) -> Look:
         now = time.monotonic()
         self._refused = {name: until for name, until in self._refused.items() if until > now}
         return self._link.run(schedules.due(limit=BATCH, without=self._refused))
 
-    def _fire(self, due: list[Due]) -> int:
-        """Fire these. Returns how many they were."""
+    def _fire(self, due: list[Due]) -> bool:
+        """Fire these. Returns False when others are firing them all."""
         plans = [(one, decided) for one in due if (decided := self._plan(one)) is not None]
         if not plans:
-            return len(due)
+            return True
         try:
-            self._link.run(schedules.fire(plans))
+            fired = self._link.run(schedules.fire(plans))
         except DatabaseUnreachableError:
             raise
         except HowdahError:
             # One of them cannot be sent, as when somebody edited its row by hand. The others must
             # not wait for it.
-            for one in plans:
-                self._fire_alone(one)
-        return len(due)
+            for alike, decided in plans:
+                for one in alike.each():
+                    self._fire_alone(one, decided)
+            return True
+        wanted = any(decided.ticks for _, decided in plans)
+        return not wanted or fired.sent + fired.skipped > 0
 
-    def _fire_alone(self, order: tuple[Due, Plan]) -> None:
+    def _fire_alone(self, due: Due, decided: Plan) -> None:
         try:
-            self._link.run(schedules.fire([order]))
+            self._link.run(schedules.fire([(due, decided)]))
         except DatabaseUnreachableError:
             raise
         except HowdahError as error:
-            self._refuse(order[0], error)
+            self._refuse(due, error)
 
     def _plan(self, due: Due) -> Plan | None:
         try:
@@ -88,12 +95,15 @@ class Scheduler:
             return None
 
     def _refuse(self, due: Due, error: HowdahError) -> None:
-        self._refused[due.name] = time.monotonic() + REFUSED_FOR
-        self._signals.post(PassFailed("schedule", f"schedule {due.name!r}: {error}"))
+        for name in due.names:
+            self._refused[name] = time.monotonic() + REFUSED_FOR
+            self._signals.post(PassFailed("schedule", f"schedule {name!r}: {error}"))
 
-    def _prune(self) -> None:
+    def _prune(self) -> bool:
+        """Forget old ticks now and then. Returns whether it looked for any."""
         if time.monotonic() < self._prune_at:
-            return
+            return False
         self._prune_at = time.monotonic() + PRUNE_EVERY
         while self._link.run(schedules.prune(limit=PRUNE_BATCH)) == PRUNE_BATCH:
             pass
+        return True
