@@ -13,6 +13,7 @@ from howdah import Batch, BatchJob, Howdah, WorkerSettings
 from howdah._worker.settings import parse_limits
 from howdah.errors import UsageError
 from howdah.lifespan import working
+from tests.integration.desk import Desk
 
 
 class Yard:
@@ -26,19 +27,20 @@ class Yard:
 
         @app.task(queue="mail")
         async def mail(number: int) -> int:
-            return await self._hold("mail", number)
+            return await self.hold("mail", number)
 
         @app.task(queue="other")
         async def other(number: int) -> int:
-            return await self._hold("other", number)
+            return await self.hold("other", number)
 
         @app.task(queue="search", batch=Batch(size=2, wait=timedelta(minutes=10)))
         async def index(jobs: list[BatchJob[int]]) -> None:
-            await self._hold("search", len(jobs))
+            await self.hold("search", len(jobs))
 
         self.mail, self.other, self.index = mail, other, index
 
-    async def _hold(self, queue: str, number: int) -> int:
+    async def hold(self, queue: str, number: int) -> int:
+        """Be a handler that runs until it is let go."""
         self.running[queue] += 1
         self.most[queue] = max(self.most[queue], self.running[queue])
         self._changed.set()
@@ -132,3 +134,76 @@ def test_limits_are_read_from_the_command_line() -> None:
     for wrong in ("mail", "=3", "mail=x", "mail=-1"):
         with pytest.raises(UsageError, match="cannot read"):
             parse_limits(wrong)
+
+
+async def test_jobs_of_a_batch_that_died_begin_no_more_handlers_than_may_run(
+    app: Howdah, desk: Desk
+) -> None:
+    yard = Yard(app)
+    ids = await yard.index.send_many([(n,) for n in range(6)])
+    # They run one by one from now on: nobody knows which of them it was.
+    desk.sql("UPDATE howdah.job SET crash_count = 1")
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.until(search=1)
+        for _ in range(10):
+            yard.turns.release()
+        for job in ids:
+            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
+
+    assert 1 == yard.most["search"]
+
+
+async def test_a_batch_that_is_begun_unfilled_waits_while_enough_run(app: Howdah) -> None:
+    yard = Yard(app)
+
+    @app.task(queue="search", batch=Batch(size=2, wait=0))
+    async def tag(jobs: list[BatchJob[int]]) -> None:
+        await yard.hold("search", len(jobs))
+
+    ids = [(await tag.send(1)).id, *await yard.index.send_many([(1,), (2,)])]
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.until(search=1)
+        # What is claimed by a later look than those is here, and has begun or waits.
+        other = await yard.other.send(1)
+        await yard.until(other=1)
+        assert 1 == yard.most["search"]
+        for _ in range(10):
+            yard.turns.release()
+        for job in [*ids, other.id]:
+            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
+
+    assert 1 == yard.most["search"]
+
+
+async def test_a_job_that_waits_for_a_handler_of_its_queue_can_be_cancelled(
+    app: Howdah, desk: Desk
+) -> None:
+    yard = Yard(app)
+    first, second = await yard.index.send_many([(1,), (2,)])
+    desk.sql("UPDATE howdah.job SET crash_count = 1")
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
+
+    async with working(app, settings):
+        await yard.until(search=1)
+        await app.jobs.cancel(second)
+        assert "cancelled" == (await app.jobs.ending(second, timeout=20)).state
+        yard.turns.release()
+        assert "completed" == (await app.jobs.ending(first, timeout=20)).state
+
+
+async def test_what_waits_for_a_handler_of_its_queue_is_given_back_at_the_end(
+    app: Howdah, desk: Desk
+) -> None:
+    yard = Yard(app)
+    ids = await yard.index.send_many([(1,), (2,)])
+    desk.sql("UPDATE howdah.job SET crash_count = 1")
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW, grace=0.1)
+
+    async with working(app, settings):
+        await yard.until(search=1)
+
+    assert {"retry"} == {(await app.jobs.get(job)).state for job in ids}

@@ -15,6 +15,7 @@ from howdah._worker import failure
 from howdah._worker.batches import Batches, Part
 from howdah._worker.claimed import ClaimedJob
 from howdah._worker.context import Context, entered
+from howdah._worker.doors import Doors
 from howdah._worker.gathering import Gathered, Gathering, jobs_of
 from howdah._worker.judgement import forget_cancellation, raised, returned
 from howdah._worker.ledger import Ledger
@@ -48,14 +49,17 @@ class Executor:
         marks: Marks,
         pools: Pools,
         concurrency: int,
+        queue_concurrency: Mapping[str, int],
         crash_limit: int,
     ) -> None:
         self.running: dict[str, Running] = {}
         #: Of these tasks nothing is begun.
         self.paused: frozenset[str] = frozenset()
-        self.slots = Slots(concurrency, self.run)
+        self.slots = Slots(concurrency, self._run_in_turn if queue_concurrency else self.run)
+        #: Claimed jobs of queues of which enough run.
+        self.doors = Doors(queue_concurrency, self.slots, self.handlers_of)
         #: Claimed jobs of batch tasks, until there are enough of them.
-        self.gathering = Gathering(tasks, self.slots)
+        self.gathering = Gathering(tasks, self.doors)
         self._batches = Batches(
             tasks,
             schema=schema,
@@ -106,6 +110,13 @@ class Executor:
             self._tally.note(job, outcome.verdict, seconds)
             if self._signals.wants(JobEnded):
                 self._tell(job, outcome, seconds)
+
+    async def _run_in_turn(self, job: ClaimedJob, slot: int) -> None:
+        """Run one job, and let in who has waited for its queue."""
+        try:
+            await self.run(job, slot)
+        finally:
+            self.doors.let_in(job.queue)
 
     async def _run_suspect(self, job: ClaimedJob, slot: int) -> Outcome | None:
         """Run a job that one more crash will end.
@@ -168,12 +179,21 @@ class Executor:
             held_before: Only those that have waited for a slot since before this moment of the
                 monotonic clock. What is gathered for a batch waits for others, and not for a slot.
         """
-        taken = jobs_of(self.slots.take_waiting(held_before=held_before))
+        waiting = [
+            *self.slots.take_waiting(held_before=held_before),
+            *self.doors.take(lambda job: held_before is None or job.held_at < held_before),
+        ]
+        taken = jobs_of(waiting)
         return taken if held_before is not None else [*taken, *self.gathering.take()]
+
+    def take(self, job_id: str) -> list[ClaimedJob]:
+        """Take back a job that was asked to stop, and what waits in one batch with it."""
+        waiting = self.doors.take(lambda one: any(job.id == job_id for job in jobs_of([one])))
+        return [*jobs_of(waiting), *self.gathering.take(job_id)]
 
     def holds(self) -> set[str]:
         """Every job that runs here or was claimed to."""
-        waiting = (job.id for job in jobs_of(self.slots.waiting))
+        waiting = (job.id for job in jobs_of([*self.slots.waiting, *self.doors.all()]))
         return {*waiting, *self.running, *self.gathering.holds()}
 
     def handlers_of(self, queue: str) -> int:

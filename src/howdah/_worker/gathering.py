@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from howdah._model.batch import Batching
 from howdah._worker.claimed import ClaimedJob
-from howdah._worker.slots import Slots
+from howdah._worker.doors import Doors
 from howdah._worker.tasks import TaskLike
 
 # The time limit of a job runs from its claim. At most this part of it goes by in gathering.
@@ -48,10 +48,10 @@ class _Heap:
 class Gathering:
     """Jobs of batch tasks that were claimed and are not begun."""
 
-    def __init__(self, tasks: Mapping[str, TaskLike], slots: Slots) -> None:
+    def __init__(self, tasks: Mapping[str, TaskLike], doors: Doors) -> None:
         self.is_hasty = False
         self._tasks = tasks
-        self._slots = slots
+        self._doors = doors
         self._heaps: dict[str, _Heap] = {}
 
     def offer(self, job: ClaimedJob) -> None:
@@ -59,9 +59,9 @@ class Gathering:
         task = self._tasks.get(job.task)
         batching = task.batching if task is not None else None
         if batching is None:
-            self._slots.offer(job)
+            self._doors.offer(job)
         elif job.crash_count > 0:
-            self._slots.offer(Gathered([job]))
+            self._doors.offer(Gathered([job]))
         else:
             self._gather(job, batching)
 
@@ -114,7 +114,7 @@ class Gathering:
 
     def _begin(self, name: str) -> None:
         """Let a batch wait for a slot, full or not."""
-        self._slots.offer(Gathered(self._forget(name).jobs))
+        self._doors.offer(Gathered(self._forget(name).jobs))
 
     def _forget(self, name: str) -> _Heap:
         heap = self._heaps.pop(name)

@@ -89,11 +89,14 @@ class Intake:
         """Where claimed jobs go."""
         if self._has_batches:
             return self._executor.gathering.offer
+        if self._settings.queue_concurrency:
+            return self._executor.doors.offer
         return self._executor.slots.offer
 
     def holds_any(self) -> bool:
         """Whether anything that was claimed runs here or waits to."""
-        return bool(self._executor.slots.held) or bool(self._executor.gathering)
+        executor = self._executor
+        return bool(executor.slots.held or executor.gathering or executor.doors)
 
     def nothing_more(self) -> None:
         """A look has found all that there is."""
@@ -104,7 +107,10 @@ class Intake:
         """The question to a queue that has one of its own."""
         handlers: int | None = self._settings.queue_concurrency.get(queue)
         if handlers is not None:
-            handlers = max(handlers - self._executor.handlers_of(queue), 0)
+            doors = self._executor.doors
+            # What was taken back from before the slots may have made room.
+            doors.let_in(queue)
+            handlers = max(handlers - self._executor.handlers_of(queue) - doors.count(queue), 0)
         size = self._sizes.get(queue)
         if size is None:
             return Ask([queue], handlers)

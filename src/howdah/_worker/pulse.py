@@ -74,7 +74,7 @@ class Pulse:
                 running = self._executor.running.get(job_id)
                 if running is not None and running.job.fence == fence:
                     self._executor.stop(running, "cancelled")
-                for job in self._executor.gathering.take(job_id):
+                for job in self._executor.take(job_id):
                     # Whoever is asked to stop and given back is cancelled.
                     self._ledger.settle(Outcome(job.id, job.fence, Verdict.RELEASED))
             await asyncio.sleep(every)

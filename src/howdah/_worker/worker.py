@@ -77,6 +77,7 @@ class Worker:
             marks=self._marks,
             pools=self._pools,
             concurrency=settings.concurrency,
+            queue_concurrency=settings.queue_concurrency,
             crash_limit=settings.crash_limit,
         )
         self.listener = Listener(self._links["claim"], app.signals, lambda: self.claimer.wake())
