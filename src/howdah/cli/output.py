@@ -113,9 +113,13 @@ def cell_of(value: Any, *, limit: int | None = 80) -> Text:
     """A value as a cell of one line."""
     if value is None or value == "":
         return Text("-", style="dim")
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
     said = one_line(value, limit=limit)
     style = STATE_STYLES.get(str(value), "")
-    return Text(said, style=style, no_wrap=limit is not None, overflow="ellipsis")
+    if limit is None:
+        return Text(said, style=style, overflow="fold")
+    return Text(said, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def say(text: object = "", *, style: str = "") -> None:
@@ -150,6 +154,34 @@ def span(duration: timedelta | float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3_600:.0f} h"
     return f"{seconds / 86_400:.0f} d"
+
+
+def whole_span(seconds: float) -> str:
+    """A duration to the second, in all its units: `1 h 30 min`, `10 min`, `0.5 s`."""
+    rest = seconds
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count:.0f} {unit}")
+    if rest or not parts:
+        parts.append(f"{rest:g} s")
+    return " ".join(parts)
+
+
+def settings_of(said: Mapping[str, Any]) -> str | None:
+    """Names and values as they would be written in code; None when there are none."""
+    given = {name: value for name, value in said.items() if value not in (None, {}, [])}
+    return ", ".join(f"{name}={value_of(value)}" for name, value in given.items()) or None
+
+
+def value_of(value: Any) -> str:
+    """A JSON value on one line; a text that is one word stands as it is."""
+    if isinstance(value, str) and value and not any(char.isspace() for char in value):
+        return value
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: Any) -> Any:

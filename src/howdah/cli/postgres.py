@@ -70,7 +70,8 @@ def status(root: Root = None, as_json: AsJson = False) -> None:
         print_json(found)
         return
     say("running" if found.running else "not running", style="bold")
-    facts = {**dataclasses.asdict(found), "size_bytes": f"{found.size_bytes:,}"}
+    facts = dataclasses.asdict(found)
+    facts["size"] = f"{facts.pop('size_bytes') / 1_048_576:,.0f} MB"
     hidden = {"running"} if found.size_bytes else {"running", "data_directory", "log_file"}
     print_pairs((name.replace("_", " "), facts[name]) for name in facts if name not in hidden)
 

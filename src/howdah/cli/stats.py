@@ -68,16 +68,19 @@ def stats(
             "queue",
             "done",
             "failed",
+            "expired",
+            "cancelled",
             "retried",
             "ready",
             "oldest",
             "latency p50",
-            "p95",
+            "latency p95",
             "run p50",
-            "p95",
+            "run p95",
             "done over time",
         ),
         [_row(list(series)) for _, series in groupby(found, key=lambda one: one.queue)],
+        spare=("done over time", "run p50", "run p95", "latency p95", "latency p50", "oldest"),
     )
 
 
@@ -102,7 +105,9 @@ def _row(series: list[QueueStats]) -> tuple[Any, ...]:
     return (
         series[0].queue,
         sum(one.done for one in series),
-        sum(one.failed + one.expired for one in series),
+        sum(one.failed for one in series),
+        sum(one.expired for one in series),
+        sum(one.cancelled for one in series),
         sum(one.retried for one in series),
         max(looks) if looks else None,
         span(max(ages)) if ages else None,

@@ -16,6 +16,7 @@ def test_stats_show_what_a_worker_has_done(program: Program) -> None:
 
     assert "mail" in shown
     assert "█" in shown
+    assert ["expired", "cancelled"] == shown.splitlines()[0].split()[3:5]
     assert [1] == [one["done"] for one in series if one["done"]]
     assert [1] == [one["run_time"]["count"] for one in series if one["done"]]
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from howdah.cli import output
-from howdah.cli.output import ago, print_json, print_table, span
+from howdah.cli.output import ago, print_json, print_table, settings_of, span, whole_span
 
 NOW = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
@@ -89,3 +89,32 @@ def test_no_column_is_left_out_where_there_is_room(capsys: pytest.CaptureFixture
     print_table(("id", "queue", "runs"), [("a", "mail", 3)], spare=("runs", "queue"))
 
     assert ["id", "queue", "runs"] == capsys.readouterr().out.splitlines()[0].split()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (600, "10 min"),
+        (5_400, "1 h 30 min"),
+        (0.5, "0.5 s"),
+        (90_061, "1 d 1 h 1 min 1 s"),
+        (0, "0 s"),
+    ],
+)
+def test_a_whole_duration_is_said_in_all_its_units(seconds: float, said: str) -> None:
+    assert said == whole_span(seconds)
+
+
+def test_settings_read_as_they_are_written_in_code() -> None:
+    said = {"policy": "short", "retry": {"limit": 1}, "per": 600.0, "key": None, "by": "Ann B"}
+
+    assert 'policy=short, retry={"limit": 1}, per=600, by="Ann B"' == settings_of(said)
+    assert settings_of({"total": None}) is None
+
+
+def test_yes_and_no_are_words_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "open"), [("a", True), ("b", False)])
+
+    assert [["a", "yes"], ["b", "no"]] == [
+        line.split() for line in capsys.readouterr().out.splitlines()[1:]
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,9 +19,21 @@ from howdah._db.log import LogLine
 from howdah._db.record import JobRecord
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import STATE_STYLES, ago, print_json, print_pairs, print_table, say, span
+from howdah.cli.output import (
+    STATE_STYLES,
+    ago,
+    print_json,
+    print_pairs,
+    print_table,
+    say,
+    settings_of,
+    span,
+    value_of,
+)
 from howdah.cli.target import find_target
 from howdah.job import found
+
+_HOLDERS = {"flow": "its parents", "task": "a pause of its task"}
 
 
 def show(
@@ -81,7 +94,7 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
         yield "not before", _when(job.start_after)
     if job.deadline is not None:
         yield "not after", _when(job.deadline)
-    yield "held by", job.held
+    yield "held by", None if job.held is None else _HOLDERS.get(job.held, job.held)
     yield "waits for", None if job.blockers is None else f"{job.blockers} of its parents"
     yield "line", job.line
     yield "limits", ", ".join(job.limits)
@@ -89,7 +102,9 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "flow", job.flow_id
     yield "dead letters to", job.dead_letter
     if job.source is not None:
-        yield "dead letter of", f"{job.source.get('id')}, queue {job.source.get('queue')}"
+        source = job.source
+        yield "dead letter of", f"{source.get('id')} ({source.get('task')}, {source.get('state')})"
+        yield "from queue", source.get("queue")
     yield "started", _when(job.started_at)
     yield "finished", _when(job.finished_at)
     if job.started_at is not None and job.finished_at is not None:
@@ -98,19 +113,21 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "crashes", job.crash_count or None
     yield "worker", job.worker_id
     if job.retry is not None:
-        yield "retry", json.dumps(job.retry)
+        yield "retry", settings_of(job.retry)
     yield "time limit", None if job.expire_in is None else span(job.expire_in)
     yield "progress", None if job.progress is None else progress_text(job.progress)
     if job.cancel_requested_at is not None:
         yield "asked to stop", _when(job.cancel_requested_at)
     yield "reason", job.cancel_reason
-    yield "dead letter", job.dead_letter
-    if job.source is not None:
-        yield "copy of", json.dumps(job.source)
 
 
 def _when(moment: Any) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S.%f} UTC ({ago(moment)})"
+    return None if moment is None else f"{_exactly(moment)} UTC ({ago(moment)})"
+
+
+def _exactly(moment: datetime) -> str:
+    """A moment to the millisecond."""
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
 def _kin(title: str, jobs: Sequence[Dependency]) -> None:
@@ -131,13 +148,21 @@ def _block(title: str, value: Any) -> None:
 
 
 def _error(error: Any) -> None:
-    say(f"\nattempt {error.get('attempt')} at {error.get('at')}", style="bold")
+    say(f"\nattempt {error.get('attempt')}, {_since(error.get('at'))}", style="bold")
     if error.get("traceback"):
         say(str(error["traceback"]).rstrip())
     else:
         say(f"{error.get('type')}: {error.get('message')}")
 
 
+def _since(text: Any) -> str:
+    try:
+        return str(_when(datetime.fromisoformat(text).astimezone(UTC)))
+    except (TypeError, ValueError):
+        # Somebody else wrote it.
+        return str(text)
+
+
 def _logged(line: LogLine) -> str:
-    fields = "".join(f" {key}={value!r}" for key, value in line.fields.items())
-    return f"{line.at:%H:%M:%S.%f} {line.level:<7} {line.message}{fields}"
+    fields = "".join(f" {key}={value_of(value)}" for key, value in line.fields.items())
+    return f"{_exactly(line.at)} {line.level:<7} {line.message}{fields}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from howdah._db.quota import LimitRecord, LimitUsage
 from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_pairs, print_table, say, span
+from howdah.cli.output import ago, print_json, print_pairs, print_table, say, settings_of, span
 from howdah.cli.target import find_target
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The limit.")]
@@ -102,6 +101,7 @@ def print_limits(found: list[LimitRecord], *, as_json: bool) -> None:
             )
             for one in found
         ],
+        spare=("said by", "blocked"),
     )
 
 
@@ -111,8 +111,8 @@ def _facts(found: LimitUsage) -> Iterator[tuple[str, object]]:
     yield "of a key", limit.per_key
     yield "of a tier's key", _tiers(limit)
     yield "begin", _rate(limit)
-    yield "code says", _said(limit.code)
-    yield "operator says", _said(limit.override)
+    yield "code says", settings_of(limit.code)
+    yield "operator says", settings_of(limit.override)
     yield "rests for", None if limit.blocked_for is None else span(limit.blocked_for)
     if limit.rate is not None and not found.keys:
         yield "begun", found.begun
@@ -128,9 +128,3 @@ def _rate(limit: LimitRecord) -> str | None:
     if limit.rate is None or limit.per is None:
         return None
     return f"{limit.rate} in {span(limit.per)}"
-
-
-def _said(settings: Mapping[str, Any]) -> str | None:
-    """What code or an operator says of a limit, as it would be written."""
-    said = {name: value for name, value in settings.items() if value not in (None, {})}
-    return ", ".join(f"{name}={json.dumps(value)}" for name, value in said.items()) or None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from howdah._db.queue import BlockedKey, Pause, QueueRecord
 from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_pairs, print_table, say, span
+from howdah.cli.output import ago, print_json, print_pairs, print_table, say, settings_of, span
 from howdah.cli.target import Target, find_target
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The queue.")]
@@ -98,8 +97,8 @@ def _print(found: list[QueueRecord], serving: dict[str, int]) -> None:
 
 def _facts(record: QueueRecord, blocked: list[BlockedKey]) -> Iterator[tuple[str, object]]:
     yield "policy", record.policy
-    yield "code", json.dumps(record.code) if record.code else None
-    yield "operator", json.dumps(record.override) if record.override else None
+    yield "code says", settings_of(record.code)
+    yield "operator says", settings_of(record.override)
     if record.paused_at is not None:
         yield "paused", ago(record.paused_at)
         yield "by", record.paused_by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +15,16 @@ from howdah._db.schedule import ScheduleRecord
 from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_pairs, print_table, say, span
+from howdah.cli.output import (
+    ago,
+    print_json,
+    print_pairs,
+    print_table,
+    say,
+    settings_of,
+    span,
+    whole_span,
+)
 from howdah.cli.target import find_target
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule.")]
@@ -50,6 +59,7 @@ def list_schedules(
             )
             for one in found
         ],
+        spare=("from", "last", "paused"),
     )
 
 
@@ -91,7 +101,7 @@ def next_ticks(
 def when(record: ScheduleRecord) -> str:
     """When a schedule is due, as people say it."""
     if record.every is not None:
-        return f"every {timedelta(seconds=record.every)}"
+        return f"every {whole_span(record.every)}"
     return f"{record.cron} {record.tz}"
 
 
@@ -101,7 +111,7 @@ def _facts(record: ScheduleRecord) -> Iterator[tuple[str, Any]]:
     yield "task", record.task
     yield "queue", record.queue
     yield "arguments", json.dumps(record.args, ensure_ascii=False) if record.args else None
-    yield "options", json.dumps(record.options, ensure_ascii=False) if record.options else None
+    yield "options", settings_of(record.options)
     yield "jitter", span(record.jitter) if record.jitter else None
     yield "overlap", record.overlap
     limit = f" (at most {record.catch_up_limit})" if record.catch_up == "all" else ""

@@ -74,11 +74,12 @@ def print_workers(found: list[WorkerRecord]) -> None:
                 size(one.memory),
                 one.version,
                 ago(one.started_at),
-                f"{span(max(one.beat_ago, 0))} ago",
+                _beat(one),
                 standing(one),
             )
             for one in found
         ],
+        spare=("version", "memory", "started"),
     )
 
 
@@ -101,6 +102,10 @@ def size(memory: int | None) -> str | None:
     return None if memory is None else f"{memory / 1_048_576:,.0f} MB"
 
 
+def _beat(one: WorkerRecord) -> str:
+    return "now" if one.beat_ago < 1 else f"{span(one.beat_ago)} ago"
+
+
 def _facts(one: WorkerRecord) -> Iterator[tuple[str, Any]]:
     yield "is", standing(one)
     yield "host", one.host
@@ -111,7 +116,7 @@ def _facts(one: WorkerRecord) -> Iterator[tuple[str, Any]]:
     yield "memory", size(one.memory)
     yield "version", one.version
     yield "started", ago(one.started_at)
-    yield "last beat", f"{span(max(one.beat_ago, 0))} ago"
+    yield "last beat", _beat(one)
     yield "lease", span(one.lease)
     yield "paused", ago(one.paused_at)
     yield "paused by", one.paused_by
