@@ -336,14 +336,12 @@ class Howdah(ClaimsByHand):
 
     async def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
-    ) -> None:
-        """Run queries in one transaction."""
+    ) -> list[Any]:
+        """Run queries in one transaction. Returns what each answered, if that is known."""
         if conn is not None:
             runner = adapt.async_runner(conn, self._schema)
-            for query in queries:
-                await runner.run(query)
-            return
-        await self._pool.run_all(queries, done=done)
+            return [await runner.run(query) for query in queries]
+        return await self._pool.run_all(queries, done=done)
 
     async def pause(self, *, by: str | None = None, reason: str | None = None) -> None:
         """Let nobody claim from any queue until everything is resumed. What runs goes on.

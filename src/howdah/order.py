@@ -12,6 +12,7 @@ from typing_extensions import TypeVar, TypeVarTuple
 
 from howdah._db.job import Receipt
 from howdah._db.query import Query
+from howdah._db.sent import Sent
 from howdah._model.flow import blanks_in, has_blanks, template_of
 from howdah._model.identity import JobIds
 from howdah._model.limits import NO_DRAWS, Draws
@@ -49,8 +50,18 @@ class BulkOrder:
     """Many jobs about to be sent, in statements that belong into one transaction."""
 
     ids: JobIds
-    queries: list[Query[Any]]
+    queries: list[Query[Sent]]
     done: Query[bool]
+
+    def stored(self, answers: Sequence[Sent]) -> JobIds:
+        """The ids that the database answered with, for those that were made here."""
+        others: dict[int, str] = {}
+        start = 0
+        for sent in answers:
+            others |= {start + place: job_id for place, job_id in sent.others.items()}
+            # Whatever was not stored is among the others.
+            start += sent.count + len(sent.others)
+        return self.ids.with_others(others) if others else self.ids
 
 
 @dataclass(frozen=True, slots=True)

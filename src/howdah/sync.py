@@ -297,13 +297,14 @@ class Sync(SyncClaimsByHand):
     def send_many(self, task: Any, items: Iterable[Any], /) -> JobIds:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
         order: BulkOrder = task.bulk_order(items)
-        if order.queries:
-            with_room(
-                lambda: self.run_all(order.queries, conn=task.conn, done=order.done),
-                self.run,
-                may_wait=task.conn is None,
-            )
-        return order.ids
+        if not order.queries:
+            return order.ids
+        answers = with_room(
+            lambda: self.run_all(order.queries, conn=task.conn, done=order.done),
+            self.run,
+            may_wait=task.conn is None,
+        )
+        return order.stored(answers)
 
     def flow(self, *, conn: Any = None, on_failure: OnFailure = "block") -> SyncFlow:
         """Begin a flow. As `Howdah.flow`."""
@@ -340,14 +341,12 @@ class Sync(SyncClaimsByHand):
 
     def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
-    ) -> None:
-        """Run queries in one transaction."""
+    ) -> list[Any]:
+        """Run queries in one transaction. As `Howdah.run_all`."""
         if conn is not None:
             runner = adapt.runner(conn, self._schema)
-            for query in queries:
-                runner.run(query)
-            return
-        self._pool.run_all(queries, done=done)
+            return [runner.run(query) for query in queries]
+        return self._pool.run_all(queries, done=done)
 
     @contextmanager
     def rebound(self, schema: str) -> Iterator[None]:

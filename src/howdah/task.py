@@ -49,7 +49,7 @@ class Sends(Protocol):
     ) -> Any: ...
     async def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
-    ) -> None: ...
+    ) -> list[Any]: ...
 
 
 class Sender(Generic[P, R]):
@@ -110,8 +110,8 @@ class Sender(Generic[P, R]):
                 know of a task's defaults and keyword-only parameters only there.
 
         Returns:
-            The ids, in the order of the items. In a queue with a policy, the id of an item that
-            was turned away names no job.
+            The ids, in the order of the items. For an item that the queue's policy turned away it
+            is that of the job in its way, as from `send`; `are_new` says which are.
 
         Raises:
             UsageError: With `id`, `key`, `throttle`, `debounce` or `replace`, which are about one
@@ -120,15 +120,15 @@ class Sender(Generic[P, R]):
             QueueFullError: The queue does not take so many more.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
-        order = self.bulk_order(items)
-        if order.queries:
-            app = self.task.app
-            await with_room_async(
-                lambda: app.run_all(order.queries, conn=self.conn, done=order.done),
-                app.run,
-                may_wait=self.conn is None,
-            )
-        return order.ids
+        order, app = self.bulk_order(items), self.task.app
+        if not order.queries:
+            return order.ids
+        answers = await with_room_async(
+            lambda: app.run_all(order.queries, conn=self.conn, done=order.done),
+            app.run,
+            may_wait=self.conn is None,
+        )
+        return order.stored(answers)
 
     def using(
         self,

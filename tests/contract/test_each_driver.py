@@ -160,10 +160,10 @@ def test_sqlalchemy_may_stream_its_own_results(engine: Engine, schema: str):
     with engine.connect().execution_options(stream_results=True, yield_per=1) as connection:
         # Its INSERT is what Postgres cannot stream.
         query = job.send_many(queue="mail", task="welcome", ids=[str(uuid4())], args=["{}"])
-        count = adapt.runner(connection, schema).run(query)
+        sent = adapt.runner(connection, schema).run(query)
         options = connection.get_execution_options()
 
-    assert 1 == count
+    assert 1 == sent.count
     assert {"stream_results": True, "yield_per": 1} == dict(options)
 
 

@@ -151,10 +151,10 @@ async def test_a_thousand_jobs_are_sent_in_one_statement(driver: Driver, stored:
     )
 
     async with driver.transaction():
-        count = await driver.run(query)
+        sent = await driver.run(query)
         last = await driver.run(job.get(ids[-1]))
 
-    assert 1000 == count
+    assert 1000 == sent.count
     assert last is not None
     assert ({"n": 999, "text": "é '999' %s :n"}, ("a", "b c")) == (last.args, last.tags)
     assert all(map(stored, (ids[0], ids[500], ids[999])))

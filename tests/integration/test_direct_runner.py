@@ -99,9 +99,9 @@ async def test_a_statement_that_does_not_fit_into_the_socket_arrives(
     query = jobs.send_many(queue="q", task="t", ids=uuid7s(3), args=args)
 
     async with asyncio.timeout(20):
-        count = await runner.run(query)
+        sent = await runner.run(query)
 
-    assert 3 == count
+    assert 3 == sent.count
     assert [(LARGE,)] * 3 == desk.sql("SELECT length(args ->> 'n') FROM howdah.job")
 
 

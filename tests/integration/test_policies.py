@@ -116,9 +116,45 @@ async def test_a_policy_holds_for_jobs_from_sql(app: Howdah, desk: Desk) -> None
 async def test_of_many_only_what_the_policy_takes_is_stored(app: Howdah, desk: Desk) -> None:
     queue = Queue(app, "short")
 
-    await queue.work.send_many([(), (), ()])
+    ids = await queue.work.send_many([(), (), ()])
 
-    assert [(1,)] == desk.sql("SELECT count(*) FROM howdah.job")
+    ((only,),) = desk.sql("SELECT id FROM howdah.job")
+    assert [only] * 3 == list(ids)
+    assert [True, False, False] == ids.are_new
+
+
+async def test_many_are_told_apart_across_statements_and_from_what_was_there(
+    app: Howdah, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("howdah.task.CHUNK", 2)
+    queue = Queue(app, "exclusive")
+    first = await queue.work.send()
+    # Of both ways to send many: the plain one, and that of jobs about which more is said.
+    plain = await queue.work.send_many([()] * 5)
+    more = app.sync.send_many(queue.work.using(priority=1), [()] * 3)
+    desk.sql("DELETE FROM howdah.job")
+    anew = app.sync.send_many(queue.work, [()] * 3)
+
+    assert [first.id] * 5 == list(plain)
+    assert [False] * 5 == plain.are_new
+    assert ([first.id] * 3, [False] * 3) == (list(more), more.are_new)
+    assert [True, False, False] == anew.are_new
+    assert anew[0] == anew[2]
+    assert [False, False] == anew[1:].are_new
+
+
+async def test_many_to_a_queue_of_which_an_operator_says_the_policy_are_told_apart(
+    app: Howdah, desk: Desk
+) -> None:
+    @app.task(queue="q")
+    async def work(n: int) -> None: ...
+
+    await app.queues.put("q", policy="short")
+
+    ids = await work.send_many([(1,), (2,)])
+
+    assert [True, False] == ids.are_new
+    assert [ids[1]] == [job_id for (job_id,) in desk.sql("SELECT id FROM howdah.job")]
 
 
 async def test_a_send_waits_for_the_fate_of_the_one_in_its_way(

@@ -69,8 +69,8 @@ class Connections:
         self._give(runner)
         return answer
 
-    async def run_all(self, queries: Sequence[Query[Any]]) -> None:
-        """Run queries in one transaction.
+    async def run_all(self, queries: Sequence[Query[Any]]) -> list[Any]:
+        """Run queries in one transaction, and return what each answered.
 
         Raises:
             HowdahError: One failed, and nothing was done; or nobody knows, when the connection
@@ -78,8 +78,9 @@ class Connections:
         """
         runner = await self._take()
         try:
-            for query in (_BEGIN, *queries, _COMMIT):
-                await runner.run(query)
+            await runner.run(_BEGIN)
+            answers = [await runner.run(query) for query in queries]
+            await runner.run(_COMMIT)
         except HowdahError:
             await self._undo(runner)
             raise
@@ -87,6 +88,7 @@ class Connections:
             self._give_up(runner)
             raise
         self._give(runner)
+        return answers
 
     async def close(self) -> None:
         """Close those that rest now, and the others when they come back."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._db.record import JobPage, JobRecord
+from howdah._db.sent import Sent
 from howdah._model.filter import JobFilter, Order
 from howdah._model.outcome import Outcome, Verdict
 
@@ -109,8 +110,8 @@ def send_many(
     limits: Sequence[Sequence[str] | None] | None = None,
     quotas: Iterable[str] = (),
     options: str = '{"defaults":{}}',
-) -> Query[int]:
-    """Store many new jobs of one task. Answers with how many.
+) -> Query[Sent]:
+    """Store many new jobs of one task.
 
     Args:
         groups: The group of each job, where some have one.
@@ -120,7 +121,7 @@ def send_many(
     jobs = {"queue": queue, "task": task, "ids": wire.array(ids), "args": wire.RS.join(args)}
     more = (start_after, delay, tags, retry, expire_in, retention, deadline, dead_letter)
     if options in _NOTHING and not priority and all(one is None for one in (*more, groups, limits)):
-        return Query("job/send_many_plain", {**jobs, "count": len(ids)}, _scalar)
+        return Query("job/send_many_plain", {**jobs, "count": len(ids)}, Sent.read)
     return Query(
         "job/send_many",
         {
@@ -142,7 +143,7 @@ def send_many(
             "quotas": ",".join(quotas) or None,
             "options": options,
         },
-        _scalar,
+        Sent.read,
     )
 
 

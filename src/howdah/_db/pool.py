@@ -63,13 +63,16 @@ class AsyncPool:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> None:
+    async def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> list[Any]:
         """Run queries in one transaction, all or none.
 
         Args:
             queries: What to run.
             done: Asks whether they were carried out, for when the connection broke and nobody
                 knows.
+
+        Returns:
+            What each answered; nothing where they were carried out by a try that got no answer.
 
         Raises:
             DatabaseError: One failed, and nothing was done.
@@ -81,9 +84,8 @@ class AsyncPool:
         while True:
             try:
                 if is_repeat and await opened.run(done):
-                    return
-                await opened.run_all(queries)
-                return
+                    return []
+                return await opened.run_all(queries)
             except DatabaseUnreachableError:
                 if time.monotonic() + pause > deadline:
                     raise
@@ -91,7 +93,7 @@ class AsyncPool:
             except DatabaseError as error:
                 # The first try was still on its way when we asked, and has arrived since.
                 if is_repeat and error.sqlstate == UNIQUE_VIOLATION:
-                    return
+                    return []
                 raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
@@ -178,7 +180,7 @@ class Pool:
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> None:
+    def run_all(self, queries: Sequence[Query[Any]], *, done: Query[bool]) -> list[Any]:
         """Run queries in one transaction, all or none. As `AsyncPool.run_all`."""
         pool = self._open()
         deadline = time.monotonic() + PATIENCE
@@ -187,16 +189,15 @@ class Pool:
         while True:
             try:
                 if is_repeat and self.run(done):
-                    return
-                self._run_all(pool, queries)
-                return
+                    return []
+                return self._run_all(pool, queries)
             except DatabaseUnreachableError:
                 if time.monotonic() + pause > deadline:
                     raise
                 is_repeat = True
             except DatabaseError as error:
                 if is_repeat and error.sqlstate == UNIQUE_VIOLATION:
-                    return
+                    return []
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
@@ -205,7 +206,7 @@ class Pool:
         self,
         pool: psycopg_pool.ConnectionPool[psycopg.Connection[Any]],
         queries: Sequence[Query[Any]],
-    ) -> None:
+    ) -> list[Any]:
         with (
             faults.translated(self._schema),
             pool.connection() as connection,
@@ -214,8 +215,7 @@ class Pool:
             if not self._prepare:
                 connection.prepare_threshold = None
             runner = PsycopgRunner(connection, self._schema)
-            for query in queries:
-                runner.run(query)
+            return [runner.run(query) for query in queries]
 
     def close(self) -> None:
         """Close all connections."""

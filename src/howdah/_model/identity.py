@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import overload
 from uuid import UUID
 
@@ -59,10 +59,23 @@ class JobIds(Sequence[UUID]):
     would cost as much as encoding the jobs.
     """
 
-    __slots__ = ("_texts",)
+    __slots__ = ("_others", "_texts")
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], others: Mapping[int, str] | None = None) -> None:
         self._texts = texts
+        self._others = others or {}
+
+    @property
+    def are_new(self) -> list[bool]:
+        """Of each item whether it was stored: else its id is that of the job in its way."""
+        return [at not in self._others for at in range(len(self._texts))]
+
+    def with_others(self, others: Mapping[int, str]) -> JobIds:
+        """The same, with the ids of the jobs that stand for some of the items."""
+        texts = list(self._texts)
+        for at, other in others.items():
+            texts[at] = other
+        return JobIds(texts, others)
 
     @overload
     def __getitem__(self, index: int) -> UUID: ...
@@ -70,7 +83,11 @@ class JobIds(Sequence[UUID]):
     def __getitem__(self, index: slice) -> JobIds: ...
     def __getitem__(self, index: int | slice) -> UUID | JobIds:
         if isinstance(index, slice):
-            return JobIds(self._texts[index])
+            places = range(*index.indices(len(self._texts)))
+            others = {
+                at: self._others[place] for at, place in enumerate(places) if place in self._others
+            }
+            return JobIds(self._texts[index], others)
         return UUID(self._texts[index])
 
     def __len__(self) -> int:

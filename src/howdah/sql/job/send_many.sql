@@ -6,7 +6,8 @@
 -- would cost a third more. A send that is repeated asks first whether it was carried out (exists).
 --
 -- A queue that has a policy or a limit, or of which an operator has said something, is asked for
--- each job, as by a single send; those that its policy turns away are not counted.
+-- each job, as by a single send; those that its policy turns away are not counted. The second
+-- column tells them: the place of each, and the job that is in its way.
 WITH place AS MATERIALIZED (
     SELECT howdah.must_ask(:queue::text, :task::text, :options::text::jsonb) AS asks),
 sent AS (
@@ -40,18 +41,21 @@ sent AS (
     WHERE NOT p.asks
     RETURNING ready_xid, line),
 asked AS (
-    SELECT r.created
+    -- What a repeated send finds under its own id is its own.
+    SELECT s.place, r.id, r.created OR r.id = s.id AS is_own
     FROM place AS p
     CROSS JOIN unnest(:ids::text::uuid[], string_to_array(:args::text, E'\x1e'),
                       string_to_array(:groups::text, E'\x1e', ''),
-                      string_to_array(:limits::text, E'\x1e', '')) AS s (id, args, in_group, limits)
+                      string_to_array(:limits::text, E'\x1e', ''))
+        WITH ORDINALITY AS s (id, args, in_group, limits, place)
     CROSS JOIN LATERAL howdah.send_receipt(
         :queue::text, :task::text, s.args::jsonb,
         :options::text::jsonb || jsonb_strip_nulls(jsonb_build_object(
             'id', s.id, 'new_id', true, 'group', s.in_group,
             'limits', string_to_array(s.limits, E'\x1f')))) AS r
     WHERE p.asks)
-SELECT count(*) + (SELECT count(*) FROM asked AS a WHERE a.created),
+SELECT count(*) + (SELECT count(*) FROM asked AS a WHERE a.is_own),
+       (SELECT string_agg(a.place || ' ' || a.id, ',') FROM asked AS a WHERE NOT a.is_own),
        CASE WHEN count(s.line) > 0
             THEN howdah.line_up(:queue::text, :priority::int8::smallint,
                                 string_to_array(:quotas::text, ','),
