@@ -78,7 +78,6 @@ async def test_what_is_said_arrives_and_what_is_answered_is_read(
     assert args == desk.row(job_id)["args"]
 
 
-@pytest.mark.standard("a claim answers with a hint")
 async def test_numbers_and_nulls_arrive(runner: DirectRunner, desk: Desk) -> None:
     worker = await runner.run(
         workers.register(lease=2.5, pid=7, host="h", concurrency=3, queues=["q"], version="1")

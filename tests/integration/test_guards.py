@@ -13,7 +13,7 @@ from types import ModuleType
 import psycopg
 import pytest
 
-from howdah._db import migrate, statements
+from howdah._db import migrate, profile, statements
 from howdah._db.statements import Piece, parse, quote_name, render_script
 from tests.integration.promises import (
     burying,
@@ -65,8 +65,23 @@ MODULES = (
 )
 PROMISES = [promise for module in MODULES for promise in promises_of(module)]
 # What only the standard profile promises.
-STANDARD = {*promises_of(waking), claiming.a_hint_of_this_run_spares_the_walk}
+STANDARD = {*promises_of(waking), claiming.a_hint_of_this_run_spares_the_walk} - {
+    waking.a_sender_remembers_the_lane_it_was_the_first_to_use
+}
 GUARDS = [guard for module in MODULES for guard in module.GUARDS]
+SQL = files("howdah").joinpath("sql")
+REPLACED = {
+    f"functions/{file.name.removesuffix('.sql')}" for file in SQL.joinpath("portable").iterdir()
+}
+
+
+def of_one_profile(promise: Promise, guard: Guard | None = None) -> list[pytest.MarkDecorator]:
+    """Leaves out what the portable profile does not promise, or has no guard for."""
+    if promise in STANDARD:
+        return [pytest.mark.standard("it is about hints or notifications")]
+    if guard and guard.file in REPLACED:
+        return [pytest.mark.standard("another file stands in its place")]
+    return [pytest.mark.standard(guard.standard)] if guard and guard.standard else []
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +131,14 @@ def stage_without(
     schema = f"without guard {request.node.callspec.indices['guard']}"
 
     def make(guard: Guard) -> Stage:
-        script = migrate.script(schema=schema)
-        if guard.file.startswith(("functions/", "migrations/")):
-            script = script.replace(
-                render_script(in_schema(source_of(guard), schema), schema),
-                render_script(in_schema(removed(guard), schema), schema),
+        # A file of the portable profile is in no other schema.
+        kind = profile.PORTABLE if guard.file.startswith("portable/") else profile.said(None)
+        script = whole = migrate.script(schema=schema, made_for=kind)
+        if guard.file.startswith(("functions/", "migrations/", "portable/")):
+            script = whole.replace(
+                as_laid(source_of(guard), schema, kind), as_laid(removed(guard), schema, kind)
             )
-            assert script != migrate.script(schema=schema)
+            assert script != whole
         else:
             monkeypatch.setattr(statements, "load", loading_without(guard))
         with quick(database_url) as connection:
@@ -146,13 +162,14 @@ def quick(database_url: str) -> psycopg.Connection:
     return psycopg.connect(database_url, autocommit=True, options="-c synchronous_commit=off")
 
 
-def in_schema(sql: str, schema: str) -> str:
-    return sql.replace("__schema__", statements.quote_literal(schema))
+def as_laid(sql: str, schema: str, kind: str | None) -> str:
+    """How a file stands in the script that makes a schema."""
+    sql = profile.words(sql, kind or profile.STANDARD)
+    return render_script(sql.replace("__schema__", statements.quote_literal(schema)), schema)
 
 
 def source_of(guard: Guard) -> str:
-    path = files("howdah").joinpath("sql", *f"{guard.file}.sql".split("/"))
-    return path.read_text(encoding="utf-8")
+    return SQL.joinpath(*f"{guard.file}.sql".split("/")).read_text(encoding="utf-8")
 
 
 def removed(guard: Guard) -> str:
@@ -174,19 +191,21 @@ def loading_without(guard: Guard) -> Callable[[str], tuple[Piece, ...]]:
 @pytest.mark.parametrize(
     "promise",
     [
-        pytest.param(promise, marks=pytest.mark.standard("it is about hints or notifications"))
-        if promise in STANDARD
-        else promise
+        pytest.param(promise, marks=of_one_profile(promise), id=promise.__name__)
         for promise in PROMISES
     ],
-    ids=lambda promise: promise.__name__,
 )
 def test_the_promise_holds(stage: Stage, promise: Promise) -> None:
     promise(stage)
 
 
-@pytest.mark.standard("guards are removed from the words of its files")
-@pytest.mark.parametrize("guard", GUARDS, ids=str)
+@pytest.mark.parametrize(
+    "guard",
+    [
+        pytest.param(guard, marks=of_one_profile(guard.promise, guard), id=str(guard))
+        for guard in GUARDS
+    ],
+)
 def test_without_its_guard_the_promise_is_broken(
     stage_without: Callable[[Guard], Stage], guard: Guard
 ) -> None:

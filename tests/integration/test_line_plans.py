@@ -25,7 +25,7 @@ LAG = 1_500
 
 CROWD = """
     INSERT INTO howdah.job (id, queue, task, args, ready_xid, line, key, limits, policy)
-    SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', pg_catalog.pg_current_xact_id(),
+    SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', howdah.turn(),
            pg_catalog.format(%s, pg_catalog.mod(n, %s)),
            pg_catalog.format(%s, pg_catalog.mod(n, %s)),
            pg_catalog.string_to_array(%s::text, ','), %s::text
@@ -90,6 +90,7 @@ def test_a_claim_touches_no_more_than_its_lines(
     assert touched.rows <= EACH * BATCH
 
 
+@pytest.mark.standard("its lines remember where to look")
 @pytest.mark.parametrize(
     "crowd",
     [one_limited_line, a_thousand_groups],

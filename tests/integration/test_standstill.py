@@ -265,6 +265,7 @@ async def test_a_crash_that_brings_back_a_row_below_the_hint_hides_it_from_no_wo
     assert 2 == len(await app.jobs.find(task=tick.name, limit=5))
 
 
+@pytest.mark.standard("an idle worker is told of each job")
 async def test_a_worker_that_stays_idle_looks_once_for_each_job(
     app: Howdah, database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

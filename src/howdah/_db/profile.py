@@ -2,7 +2,8 @@
 
 A schema of the portable profile does without transaction ids, snapshots, NOTIFY, advisory locks and
 the places of rows. It is made from the same files: those in `sql/portable` take the place of the
-functions of their name, and a few words are put differently in the others.
+functions of their name, and a few words are put differently in the others. So no file has a twin
+that could be forgotten: tests/integration/test_portable.py compares what both profiles make.
 """
 
 from __future__ import annotations
@@ -19,17 +20,24 @@ PORTABLE = "portable"
 PROFILES = (STANDARD, PORTABLE)
 VARIABLE = "HOWDAH_PROFILE"
 
-# In place of a snapshot stands the beginning of time: whoever remembers where to look next looks
-# from the start, since nothing is known to be over.
-_PORTABLE_WORDS = (
+_SQL = files("howdah").joinpath("sql")
+
+# What is put differently, and how.
+PORTABLE_WORDS = (
+    # A job stands in its lane by the moment at which it became claimable.
+    (re.compile(r"\bpg_current_xact_id(_if_assigned)?\(\)"), "howdah.turn()"),
+    (re.compile(r"\bxid8\b"), "bigint"),
+    # In place of a snapshot stands the beginning of time, before which all is over. So each claim
+    # answers as always where to look next, and that is the start: no moment tells who commits late.
     (re.compile(r"\bpg_current_snapshot\(\)"), "'0'::bigint"),
     (re.compile(r"\bpg_snapshot_xmax\(([\w.]+)\)"), r"\1"),
     (re.compile(r"\bpg_snapshot_xip\([\w.]+\)"), "unnest('{}'::bigint[])"),
-    (re.compile(r"\bpg_current_xact_id_if_assigned\(\)"), "'0'::bigint"),
-    (re.compile(r"\bpg_current_xact_id_if_assigned\(\)"), "'0'::bigint"),
-    (re.compile(r"\bpg_current_xact_id\(\)"), "howdah.turn()"),
-    (re.compile(r"\bxid8\b"), "bigint"),
+    # What a claim has locked it finds again by its key; so it must sort what it answers with.
     (re.compile(r"\bj\.ctid\b"), "j.id"),
+    (
+        re.compile(r"\bSELECT \* FROM claimed;"),
+        _SQL.joinpath("profile", "answer.sql").read_text(encoding="utf-8"),
+    ),
 )
 
 
@@ -68,7 +76,7 @@ def settle(wanted: str | None, *, found: str | None, schema: str) -> str:
 def words(sql: str, profile: str) -> str:
     """A script in the words of a profile."""
     if profile == PORTABLE:
-        for pattern, other in _PORTABLE_WORDS:
+        for pattern, other in PORTABLE_WORDS:
             sql = pattern.sub(other, sql)
     return sql
 
@@ -82,4 +90,4 @@ def function_files(profile: str) -> list[Traversable]:
 
 
 def _folder(name: str) -> list[Traversable]:
-    return list(files("howdah").joinpath("sql", name).iterdir())
+    return list(_SQL.joinpath(name).iterdir())

@@ -8,7 +8,7 @@ from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah.errors import DatabaseError
 from tests.integration.desk import Desk, wait_until_blocked
-from tests.integration.promises.guard import Guard
+from tests.integration.promises.guard import HINTS, Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 UNKNOWN_WORKER = "HW007"
@@ -246,6 +246,7 @@ GUARDS = [
         "LIMIT v_share\n                    FOR UPDATE SKIP LOCKED) AS c",
         "LIMIT v_share\n                    FOR UPDATE) AS c",
         a_claim_passes_over_a_late_job_that_another_is_claiming,
+        standard=HINTS,
     ),
     Guard(
         CLAIM,
@@ -253,12 +254,14 @@ GUARDS = [
         "                             UNION SELECT l.x FROM late AS l)",
         "ARRAY(SELECT l.x FROM late AS l)",
         a_job_whose_sender_commits_late_is_found,
+        standard=HINTS,
     ),
     Guard(
         CLAIM,
         "UNION SELECT l.x FROM late AS l",
         "",
         a_late_transaction_is_remembered_until_all_its_jobs_are_claimed,
+        standard=HINTS,
     ),
     Guard(
         CLAIM,
@@ -266,12 +269,14 @@ GUARDS = [
         "ORDER BY j.ready_xid, j.id\n                LIMIT 1"
         "\n                FOR UPDATE SKIP LOCKED),",
         a_job_that_another_claimer_lets_go_of_is_found,
+        standard=HINTS,
     ),
     Guard(
         CLAIM,
         "AND h.epoch = v_epoch",
         "",
         a_hint_of_another_run_of_the_server_is_not_used,
+        standard=HINTS,
     ),
     Guard(CLAIM, "AND h.epoch = v_epoch", "AND false", a_hint_of_this_run_spares_the_walk),
     Guard(CLAIM, "fence      = greatest(j.fence + 1, v_now),", "", every_claim_raises_the_fence),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.desk import Claim, Desk
-from tests.integration.promises.guard import Guard
+from tests.integration.promises.guard import HINTS, Guard
 from tests.integration.promises.stage import Stage
 
 
@@ -58,17 +58,20 @@ GUARDS = [
         "                        UNION\n                        SELECT o.x FROM unnest(m.late)",
         "ARRAY(SELECT o.x FROM unnest(m.late)",
         a_job_of_a_line_whose_sender_commits_late_is_found,
+        standard=HINTS,
     ),
     Guard(
         LINES,
         "SELECT o.x FROM unnest(m.late) AS o (x)\n",
         "SELECT o.x FROM unnest('{}'::xid8[]) AS o (x)\n",
         late_jobs_of_a_line_are_found_until_all_are_claimed,
+        standard=HINTS,
     ),
     Guard(
         LINES,
         ", pg_current_xact_id_if_assigned()",
         "",
         what_a_transaction_sends_after_it_claimed_is_found,
+        standard=HINTS,
     ),
 ]

@@ -13,7 +13,7 @@ from howdah._db import queue as queues
 from howdah._db.job import Receipt
 from howdah._model.outcome import Verdict
 from howdah.errors import MissingKeyError, PayloadError, QueueFullError
-from tests.integration.desk import Claim, Desk
+from tests.integration.desk import Claim, Desk, wait_until_blocked
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
@@ -250,6 +250,18 @@ def a_queue_made_known_while_everything_is_paused_is_paused(stage: Stage) -> Non
     assert record.is_paused
 
 
+def whoever_resumes_waits_for_who_pauses(stage: Stage) -> None:
+    resumer = stage.open()
+
+    with stage.meanwhile() as other:
+        other.run(queues.pause_everything(by="bob", reason=None))
+        resuming = resumer.start(queues.resume_everything())
+        wait_until_blocked(stage.desk, resumer, resuming)
+    resuming.result()
+
+    assert 0 == stage.desk.value("SELECT count(*) FROM howdah.pause")
+
+
 def a_plain_job_of_a_paused_task_is_stored_held(stage: Stage) -> None:
     stage.desk.run(queues.pause_task("t", by=None, reason=None))
 
@@ -454,5 +466,17 @@ GUARDS = [
         "        FOR UPDATE OF j SKIP LOCKED)",
         "AND j.held IS NULL\n        FOR UPDATE OF j SKIP LOCKED)",
         a_running_job_of_a_paused_task_goes_on,
+    ),
+    Guard(
+        "functions/19_lock_pauses",
+        "SELECT pg_advisory_xact_lock(hashtextextended(howdah.channel() || '/pause', 0))",
+        "",
+        whoever_resumes_waits_for_who_pauses,
+    ),
+    Guard(
+        "portable/19_lock_pauses",
+        "FOR UPDATE",
+        "",
+        whoever_resumes_waits_for_who_pauses,
     ),
 ]

@@ -249,4 +249,10 @@ GUARDS = [
     ),
     Guard("functions/09_promote", WAKE, "", an_idle_worker_is_told_of_a_job_whose_time_has_come),
     Guard("functions/10_sweep", WAKE, "", an_idle_worker_is_told_of_what_a_dead_one_held),
+    Guard(
+        "portable/02_wake",
+        "IF NOT EXISTS (SELECT FROM howdah.lane",
+        "IF true OR NOT EXISTS (SELECT FROM howdah.lane",
+        a_sender_remembers_the_lane_it_was_the_first_to_use,
+    ),
 ]

@@ -12,7 +12,7 @@ from howdah._db import worker as workers
 from howdah._db.job import Receipt
 from howdah.errors import UsageError
 from tests.integration.desk import Desk, wait_until_blocked
-from tests.integration.promises.guard import Guard
+from tests.integration.promises.guard import HINTS, Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 HOURS = 3_600.0
@@ -225,6 +225,7 @@ GUARDS = [
         "(p_changes ->> 'priority')::smallint <> j.priority\n                  OR",
         "",
         a_new_priority_is_found_behind_the_hints_of_its_lane,
+        standard=HINTS,
     ),
     Guard(
         CHANGE,

@@ -170,12 +170,6 @@ AS $$
         OR EXISTS (SELECT FROM howdah.pause AS p WHERE p.kind = 'task' AND p.name = p_task)
 $$;
 
--- What is paused is read and written one after the other, so that a queue which is made known
--- while everything is being paused is paused as well. Held until the transaction ends.
-CREATE OR REPLACE FUNCTION howdah.lock_pauses() RETURNS void
-LANGUAGE sql VOLATILE
-AS $$ SELECT pg_advisory_xact_lock(hashtextextended(howdah.channel() || '/pause', 0)) $$;
-
 -- Makes queues known, with what the code says of each; null says nothing and leaves what is there.
 -- What an operator says is not touched.
 CREATE OR REPLACE FUNCTION howdah.register_queues(p_code jsonb) RETURNS void
