@@ -11,10 +11,11 @@ import pytest
 from howdah import DeadLetter, Howdah, JobRecord
 from howdah._db import dead_letter
 from howdah._db import job as jobs
+from howdah._db import queue as queues
 from howdah._db.bulk import BulkProgress
 from howdah._db.steps import walk
 from howdah._model.outcome import Verdict
-from howdah.errors import UsageError
+from howdah.errors import QueueFullError, UsageError
 from howdah.testing import Testbed
 from tests.conftest import Clock
 from tests.integration.desk import Desk
@@ -95,6 +96,66 @@ def test_the_copy_is_rolled_back_with_the_end_of_the_job(desk: Desk, app: Howdah
 
     assert [] == letters(app)
     assert "active" == desk.state(claim.id)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"max_waiting": 1},
+        {"max_waiting": 1, "on_full": "drop_oldest"},
+        {"policy": "exclusive"},
+        {"policy": "singleton"},
+        {"policy": "key_strict_fifo"},
+    ],
+)
+def test_a_copy_is_stored_whatever_its_queue_says(
+    desk: Desk, app: Howdah, said: dict[str, object]
+) -> None:
+    desk.run(queues.put("dead", said))
+    for _ in range(3):
+        desk.send(dead_letter="dead", key="k")
+        die(desk)
+
+    found = letters(app)
+
+    assert [(None, None, True)] * 3 == [(one.policy, one.line, one.ready) for one in found]
+    assert 3 == len(desk.claim(limit=10, queues=["dead"]))
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_copy_is_stored_in_a_queue_that_nobody_knows(
+    desk: Desk, app: Howdah, *, is_deleted: bool
+) -> None:
+    if is_deleted:
+        desk.run(queues.put("dead", {}))
+        desk.sql("SELECT howdah.delete_queue('dead')")
+    desk.send(dead_letter="dead")
+    die(desk)
+
+    assert 1 == len(letters(app))
+    assert [1] == [one.ready for one in app.sync.queues.list() if one.name == "dead"]
+    assert (1, 0) == redrive(desk)
+
+
+def test_a_full_queue_of_dead_letters_turns_senders_away(desk: Desk) -> None:
+    desk.run(queues.put("dead", {"max_waiting": 1}))
+    desk.send(dead_letter="dead")
+    die(desk)
+
+    with pytest.raises(QueueFullError):
+        desk.send(queue="dead")
+
+
+def test_what_is_dropped_for_want_of_room_is_the_oldest_and_no_dead_letter(
+    desk: Desk, app: Howdah
+) -> None:
+    desk.run(queues.put("dead", {"max_waiting": 2, "on_full": "drop_oldest"}))
+    desk.send(dead_letter="dead")
+    die(desk)
+    sent = [desk.send(queue="dead", id=UUID(int=number)) for number in (2, 1)]
+
+    assert ["cancelled", "created"] == [desk.state(one) for one in sent]
+    assert 1 == sum(one.source is not None for one in letters(app))
 
 
 def test_the_nearest_who_names_a_queue_decides(database_url: str, schema: str) -> None:

@@ -55,9 +55,11 @@ def dependencies(job_id: UUID) -> Query[Dependencies]:
 def job_text(
     *, job_id: str, queue: str, task: str, args: str, options: str, after: Sequence[Any]
 ) -> str:
-    """One job for `send_flow`. `args` and `options` are JSON text."""
+    """One job for `send_flow`. `args` and `options` are JSON text of our own code."""
     head = json.dumps({"id": job_id, "queue": queue, "task": task, "after": after})
-    return f'{head[:-1]}, "args": {args}, "options": {options}}}'
+    # The task's code declares its queue, which the database may not have heard of yet.
+    said = '{"new_id": true' + (f", {options[1:]}" if options != "{}" else "}")
+    return f'{head[:-1]}, "args": {args}, "options": {said}}}'
 
 
 def _dependencies(rows: Sequence[Row]) -> Dependencies:

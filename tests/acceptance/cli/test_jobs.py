@@ -62,6 +62,7 @@ def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql)
     ids = ["01a20a9f-c2f8-7000-a63d-18e45b439601", "01a20a9f-c2f8-7000-a63d-18e45b439602"]
     parent = {"id": ids[0], "queue": "q", "task": "first"}
     child = {"id": ids[1], "queue": "q", "task": "second", "after": [{"id": ids[0]}]}
+    sql("SELECT howdah.put_queue('q')")
     sql("SELECT howdah.send_flow(howdah.uuid7(), %s)", json.dumps([parent, child]))
 
     (above,), (below,) = shown(program, ids[1])["parents"], shown(program, ids[0])["children"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from howdah._db import dead_letter
+from howdah._db import queue as queues
 from howdah._db.steps import walk
 from howdah._model.outcome import Verdict
 from tests.integration.desk import Desk
@@ -32,6 +33,15 @@ def only_what_fails_leaves_a_copy(stage: Stage) -> None:
         stage.desk.finish(*stage.desk.claim(), verdict=verdict)
 
     assert 0 == _waiting(stage.desk, "dead")
+
+
+def a_dead_letter_gives_no_room_to_others(stage: Stage) -> None:
+    stage.desk.run(queues.put("dead", {"max_waiting": 1, "on_full": "drop_oldest"}))
+    _dead(stage.desk)
+
+    stage.desk.send(queue="dead")
+
+    assert 2 == _waiting(stage.desk, "dead")
 
 
 def only_dead_letters_are_moved(stage: Stage) -> None:
@@ -70,6 +80,12 @@ def two_who_move_dead_letters_do_not_wait_for_each_other(stage: Stage) -> None:
 
 DEAD = "functions/20_dead_letter"
 GUARDS = [
+    Guard(
+        "functions/19_queue",
+        "              AND k.source IS NULL\n",
+        "",
+        a_dead_letter_gives_no_room_to_others,
+    ),
     Guard(
         "functions/05_finish",
         " AND g.outcome = ANY ('{failed,expired}'))",

@@ -125,6 +125,13 @@ def a_job_of_a_flow_does_not_stand_for_another(stage: Stage) -> None:
         stage.desk.run(flows.send_flow(uuid7s(1)[0], [text]))
 
 
+def a_flow_from_sql_to_an_unknown_queue_is_refused(stage: Stage) -> None:
+    job = '[{"id": "%s", "queue": "mial", "task": "t"}]' % uuid7s(1)[0]  # noqa: UP031
+
+    with pytest.raises(Exception, match="no queue named 'mial'"):
+        stage.desk.sql("SELECT howdah.send_flow(howdah.uuid7(), %s::text::jsonb)", job)
+
+
 def what_somebody_holds_below_a_job_is_not_waited_for_with_it(stage: Stage) -> None:
     child, (parent, _) = family(stage.desk, 2)
     stage.desk.send()
@@ -173,6 +180,12 @@ REJOIN = """\
     UPDATE howdah.dependency AS d SET keep_until = NULL WHERE d.child = p_id;
 """
 GUARDS = [
+    Guard(
+        FLOW,
+        "IF NOT v_options ?| '{new_id,defaults}' THEN",
+        "IF false THEN",
+        a_flow_from_sql_to_an_unknown_queue_is_refused,
+    ),
     Guard(
         "functions/03_send",
         " AND NOT p_options ? 'blockers'",

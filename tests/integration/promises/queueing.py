@@ -162,11 +162,11 @@ def a_full_queue_takes_no_more(stage: Stage) -> None:
 
 
 def the_newest_is_not_dropped_for_itself(stage: Stage) -> None:
-    _send(stage.desk, max_waiting=1, on_full="drop_oldest")
-
     # From a sender whose clock is behind.
     said = {"id": str(UUID(int=7 << 76)), "defaults": {"max_waiting": 1, "on_full": "drop_oldest"}}
-    newest = stage.desk.run(jobs.send(queue="q", task="t", args="{}", options=json.dumps(said)))
+    with stage.desk.transaction():
+        _send(stage.desk, max_waiting=1, on_full="drop_oldest")
+        newest = stage.desk.run(jobs.send(queue="q", task="t", args="{}", options=json.dumps(said)))
 
     assert "created" == stage.desk.state(newest.id)
 

@@ -15,24 +15,31 @@
 -- Each is an object: id, queue, task, args, options, and after: its parents, each as id,
 -- on_failure, and fills: the parameters of the child that it fills, where the arguments say
 -- 'result of ID' or 'finished ID'. A parent is before its child in the list, or was sent earlier.
--- Raises HW003 when a parent does not exist, HW004 when a job's key is held: all or none.
+-- Raises HW003 when a parent does not exist, HW004 when a job's key is held, HW008 for a queue that
+-- nobody knows: all or none.
 CREATE OR REPLACE FUNCTION howdah.send_flow(p_flow uuid, p_jobs jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_count   bigint := 0;
     v_job     jsonb;
+    v_options jsonb;
     v_parents int;
     v_new     boolean;
 BEGIN
     PERFORM howdah.check_flow(p_jobs);
     FOR v_job IN SELECT e.job FROM jsonb_array_elements(p_jobs) AS e (job) LOOP
+        v_options := coalesce(v_job -> 'options', '{}');
+        -- As a single send from SQL: to queues that are known, and as their code says.
+        IF NOT v_options ?| '{new_id,defaults}' THEN
+            v_options := v_options || howdah.code_of(v_job ->> 'queue');
+        END IF;
         SELECT count(DISTINCT (a.parent ->> 'id')::uuid) INTO v_parents
         FROM jsonb_array_elements(coalesce(v_job -> 'after', '[]')) AS a (parent);
         SELECT r.created INTO v_new
         FROM howdah.send_receipt(
             v_job ->> 'queue', v_job ->> 'task', coalesce(v_job -> 'args', '{}'),
-            coalesce(v_job -> 'options', '{}')
+            v_options
             || jsonb_build_object('id', v_job ->> 'id', 'new_id', true, 'flow_id', p_flow)
             || CASE WHEN v_parents > 0 THEN jsonb_build_object('blockers', v_parents) ELSE '{}' END
         ) AS r;
@@ -52,6 +59,23 @@ BEGIN
     ON CONFLICT DO NOTHING;
     PERFORM howdah.join_parents(p_flow, p_jobs);
     RETURN v_count;
+END
+$$;
+
+-- What the code says of a queue, for a sender that does not know it. Raises HW008 when nobody does.
+CREATE OR REPLACE FUNCTION howdah.code_of(p_queue text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_code jsonb;
+BEGIN
+    SELECT q.code - '{retry,expire_in}'::text[] INTO v_code
+    FROM howdah.queue AS q
+    WHERE q.name = p_queue AND q.deleted_at IS NULL;
+    IF NOT FOUND THEN
+        PERFORM howdah.refuse_unknown_queue(p_queue);
+    END IF;
+    RETURN jsonb_build_object('defaults', coalesce(v_code, '{}'));
 END
 $$;
 

@@ -81,9 +81,13 @@ BEGIN
         SELECT j.id
         FROM howdah.job AS j
         WHERE j.id = ANY (ARRAY(
-            SELECT r.id FROM howdah.ready_jobs(p_queue, 2 * v_max + 2) AS r (id)
+            SELECT k.id
+            FROM howdah.ready_jobs(p_queue, 2 * v_max + 2) AS r (id)
+            JOIN howdah.job AS k ON k.id = r.id
             WHERE r.id <> p_job
-            ORDER BY r.id
+              -- A dead letter is what is left of a job: nobody's send may take it away.
+              AND k.source IS NULL
+            ORDER BY k.created_at, k.id
             LIMIT v_waiting - v_max))
           AND j.ready_xid IS NOT NULL
         FOR UPDATE SKIP LOCKED

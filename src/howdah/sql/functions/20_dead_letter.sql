@@ -2,7 +2,8 @@
 --
 -- In the transaction that ends the job, which the archive holds by now. The copy is a job of its
 -- own: another id, all attempts, no key (that is free for the next job now), and no dead letter
--- queue. `source` says where it came from, with what it needs to go back there.
+-- queue. It is stored whatever that queue says: its policy and its `max_waiting` turn senders away,
+-- and here is none that could send again. `source` says where it came from, with what it needs to go back there.
 CREATE OR REPLACE FUNCTION howdah.bury(p_ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
