@@ -73,6 +73,23 @@ def test_the_parents_and_children_of_a_job_are_shown(program: Program, sql: Sql)
     assert f"{ids[0]}  created  first  block" in text
 
 
+def test_a_sender_waits_for_the_result(program: Program) -> None:
+    worker = program.start("worker", "shop:app")
+    worker.wait_for("worker.started")
+
+    fine = program.run(
+        "jobs", "send", "welcome", "email=a@x.org", "--wait", "30s", "--json", *WITH_APP
+    )
+    broken = program.run("jobs", "send", "broken", "n=1", "--wait", "30s", *WITH_APP)
+    late = program.run(
+        "jobs", "send", "welcome", "email=a@x.org", "--delay", "1h", "--wait", "0", *WITH_APP
+    )
+
+    assert (0, "a@x.org") == (fine.code, fine.json["result"])
+    assert (1, "failed with RuntimeError: boom" in broken.err) == (broken.code, True)
+    assert (1, "is still created: it goes on" in late.err) == (late.code, True)
+
+
 def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
     program.run("queues", "put", "dead")
     sql(
@@ -81,9 +98,11 @@ def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
         " FROM generate_series(1, 3)"
     )
 
+    would = program.run("jobs", "redrive", "dead", "--dry-run")
     some = program.run("jobs", "redrive", "dead", "--limit", "1")
     rest = program.run("jobs", "redrive", "dead", "--to", "slow", "--json").json
 
+    assert (0, "would move 3 jobs\n") == (would.code, would.out)
     assert (0, "moved 1\n") == (some.code, some.out)
     assert {"moved": 2, "kept": 0} == rest
     assert [("mail", 1), ("slow", 2)] == sorted(

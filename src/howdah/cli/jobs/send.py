@@ -11,7 +11,7 @@ import typer
 
 from howdah._db import job as queries
 from howdah._db.job import Receipt
-from howdah._db.query import Query
+from howdah._db.query import Query, Runner
 from howdah._model.options import OPTION_NAMES, SendOptions
 from howdah._model.window import Debounce, Throttle
 from howdah.cli import words
@@ -20,6 +20,7 @@ from howdah.cli.options import AppOption, AsJson, Schema, Url
 from howdah.cli.output import print_json, say
 from howdah.cli.target import Target, find_target
 from howdah.errors import PayloadMismatchError, UsageError
+from howdah.result import read_result
 from howdah.task import Sender
 
 DEFAULT_QUEUE = "default"
@@ -69,6 +70,10 @@ Replace = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="What a waiting job of the key takes of this: args, ..."),
 ]
+Wait = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="TIME", help="Wait so long for its end, and print its result."),
+]
 JobId = Annotated[UUID | None, typer.Option("--id", help="Sending it twice makes one job.")]
 
 
@@ -91,6 +96,7 @@ def send(
     max_wait: MaxWait = None,
     replace: Replace = None,
     job_id: JobId = None,
+    wait: Wait = None,
     url: Url = None,
     schema: Schema = None,
     app: AppOption = None,
@@ -100,6 +106,8 @@ def send(
 
     With an app, its task checks the arguments and gives the options that are not said here.
     Without one they are stored as they are.
+
+    With --wait, exit code 1 says that it failed, or has not ended by then; it goes on all the same.
 
     Example: howdah jobs send welcome email=ann@example.com --delay 10m
     """
@@ -119,14 +127,26 @@ def send(
     )
     target = find_target(url=url, schema=schema, app=app, load=True)
     query = _order(target, task, _words(arguments), queue, options)
+    patience = words.seconds(wait)
     with opened(target) as database:
-        receipt = database.run(query)
+        _tell(database, database.run(query), patience, as_json=as_json)
+
+
+def _tell(database: Runner, receipt: Receipt, patience: float | None, *, as_json: bool) -> None:
+    """Say what was sent, and where that is wanted what came of it."""
+    if not as_json:
+        say(receipt.id if receipt.created else f"{receipt.id} (it was there already)")
+    more: dict[str, Any] = {}
+    if patience is not None:
+        # Nobody else needs the client.
+        from howdah.sync import SyncJobs
+
+        ending = SyncJobs(database.run).ending(receipt.id, timeout=patience)
+        more["result"] = read_result(receipt.id, ending, None)
     if as_json:
-        print_json({"id": receipt.id, "is_new": receipt.created})
-    elif receipt.created:
-        say(receipt.id)
-    else:
-        say(f"{receipt.id} (it was there already)")
+        print_json({"id": receipt.id, "is_new": receipt.created, **more})
+    elif more:
+        say(json.dumps(more["result"], indent=2, ensure_ascii=False))
 
 
 def _order(
