@@ -66,7 +66,7 @@ def test_a_look_at_very_many_lines_is_bounded(desk: Desk) -> None:
     known(desk)
     for number in range(400):
         desk.send(group=f"line-{number}")
-    look = "SELECT howdah.aged('10', 'q', 0::smallint, '0'::xid8)"
+    look = "SELECT howdah.aged('10', 'q', 0::smallint, '0')"
     desk.sql("SET enable_seqscan = off")
     desk.sql("SET enable_bitmapscan = off")
 
@@ -99,6 +99,7 @@ def test_who_has_not_waited_long_enough_comes_second(
     assert {9} == first_claims(desk)
 
 
+@pytest.mark.standard("its lines remember who commits late")
 def test_a_job_that_was_committed_late_counts(desk: Desk, clock: Clock, database_url: str) -> None:
     known(desk)
     worker = desk.worker()

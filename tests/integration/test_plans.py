@@ -21,8 +21,6 @@ from howdah._db.statements import quote_name
 from tests.integration.desk import Claim, Desk
 from tests.integration.touched import touched_by
 
-pytestmark = pytest.mark.standard("it is about the plans of its statements")
-
 MANY = 50_000
 BATCH = 20
 # For one job of a batch: its entry, its row, and some slack for looking twice.
@@ -36,7 +34,7 @@ CROWD = """
                             start_after)
     SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}',
            CASE pg_catalog.mod(n, 3) WHEN 1 THEN 'active' ELSE 'created' END,
-           CASE pg_catalog.mod(n, 3) WHEN 0 THEN pg_catalog.pg_current_xact_id() END,
+           CASE pg_catalog.mod(n, 3) WHEN 0 THEN howdah.turn() END,
            CASE pg_catalog.mod(n, 3) WHEN 1 THEN %s END,
            1, 1,
            CASE pg_catalog.mod(n, 3) WHEN 2 THEN howdah.now() - interval '1 hour' END
@@ -184,6 +182,7 @@ def held(desk: Desk, open_desk: Callable[[], Desk]) -> Iterator[int]:
         yield worker
 
 
+@pytest.mark.standard("a claim remembers where to look")
 def test_a_claim_with_a_hint_walks_no_dead_entries(desk: Desk, held: int) -> None:
     desk.sql(CROWD, held, 3 * MANY)
     assert MANY == len(desk.claim(held, limit=MANY))
@@ -197,6 +196,7 @@ def test_a_claim_with_a_hint_walks_no_dead_entries(desk: Desk, held: int) -> Non
     assert touched.entries <= EACH
 
 
+@pytest.mark.standard("a claim remembers where to look")
 def test_a_claim_by_hand_walks_few_dead_entries(desk: Desk, held: int) -> None:
     desk.sql(CROWD, held, 3 * MANY)
     while desk.run(by_hand.claim("q", limit=5 * BATCH, lease=60)):
@@ -212,6 +212,7 @@ def test_a_claim_by_hand_walks_few_dead_entries(desk: Desk, held: int) -> None:
     assert touched.entries <= EACH + LAG
 
 
+@pytest.mark.standard("a claim remembers where to look")
 def test_a_claim_that_finds_nothing_walks_no_dead_entries(desk: Desk, held: int) -> None:
     desk.sql(CROWD, held, 3 * MANY)
     assert MANY == len(desk.claim(held, limit=MANY))
@@ -222,6 +223,7 @@ def test_a_claim_that_finds_nothing_walks_no_dead_entries(desk: Desk, held: int)
     assert touched.entries <= EACH
 
 
+@pytest.mark.standard("a claim remembers where to look")
 def test_a_hint_leads_to_a_job_committed_late_past_the_dead_entries(
     desk: Desk, open_desk: Callable[[], Desk], held: int
 ) -> None:

@@ -12,7 +12,7 @@ from howdah._db import worker as workers
 from howdah._db.by_hand import ClaimRecord
 from howdah.errors import JobLostError
 from tests.integration.desk import Claim, Desk
-from tests.integration.promises.guard import Guard
+from tests.integration.promises.guard import HINTS, Guard
 from tests.integration.promises.stage import Stage, without_waiting
 
 
@@ -122,6 +122,7 @@ GUARDS = [
         "least(n.pos_xid, v_own)",
         "n.pos_xid",
         what_a_transaction_sends_after_a_claim_by_hand_is_found,
+        standard=HINTS,
     ),
     Guard(
         HAND,

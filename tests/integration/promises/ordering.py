@@ -129,7 +129,7 @@ GUARDS = [
     Guard(
         "functions/03_send",
         "THEN nextval(format('%I.sending', __schema__)::regclass) END)",
-        "THEN NULL END)",
+        "THEN NULL::bigint END)",
         strict_order_is_that_of_the_sends,
     ),
     Guard(
@@ -147,7 +147,7 @@ GUARDS = [
     Guard(
         "functions/08_retry",
         "THEN coalesce(b.sending, 0) END",
-        "THEN NULL END",
+        "THEN NULL::bigint END",
         a_retry_by_hand_has_its_old_turn,
     ),
     Guard(
