@@ -10,7 +10,7 @@ from howdah._db import flow as flows
 from howdah._db import job as jobs
 from howdah._model.identity import uuid7s
 from howdah._model.outcome import Verdict
-from howdah.errors import DatabaseError
+from howdah.errors import DatabaseError, JobAwaitedError, JobNotFoundError
 from tests.integration.desk import wait_until_blocked
 from tests.integration.kin import blockers, family, send
 from tests.integration.promises.guard import Guard
@@ -132,6 +132,28 @@ def a_flow_from_sql_to_an_unknown_queue_is_refused(stage: Stage) -> None:
         stage.desk.sql("SELECT howdah.send_flow(howdah.uuid7(), %s::text::jsonb)", job)
 
 
+def a_child_does_not_come_back_to_wait_for_a_parent_that_is_gone(stage: Stage) -> None:
+    child, (parent,) = family(stage.desk, 1, on_failure="cancel")
+    stage.desk.finish(parent, verdict=Verdict.FAILED)
+    stage.desk.sql("SELECT howdah.delete(%s)", parent.job_id)
+
+    with pytest.raises(JobNotFoundError, match="has not completed and is gone"):
+        stage.desk.run(jobs.retry(UUID(child)))
+
+
+def a_parent_is_not_deleted_from_under_a_child_that_comes_back(stage: Stage) -> None:
+    child, (parent,) = family(stage.desk, 1)
+    stage.desk.finish(parent, verdict=Verdict.FAILED)
+    stage.desk.run(jobs.cancel(UUID(child)))
+    with stage.meanwhile() as other:
+        other.run(jobs.retry(UUID(child)))
+        deleting = stage.desk.start(jobs.delete(parent.job_id))
+        wait_until_blocked(stage.open(), stage.desk, deleting)
+
+    with pytest.raises(JobAwaitedError):
+        deleting.result()
+
+
 def what_somebody_holds_below_a_job_is_not_waited_for_with_it(stage: Stage) -> None:
     child, (parent, _) = family(stage.desk, 2)
     stage.desk.send()
@@ -180,6 +202,18 @@ REJOIN = """\
     UPDATE howdah.dependency AS d SET keep_until = NULL WHERE d.child = p_id;
 """
 GUARDS = [
+    Guard(
+        FLOW,
+        "AND NOT EXISTS (SELECT FROM howdah.archive AS a WHERE a.id = d.parent)",
+        "AND false",
+        a_child_does_not_come_back_to_wait_for_a_parent_that_is_gone,
+    ),
+    Guard(
+        "functions/08_retry",
+        "PERFORM howdah.hold_parents(p_id);",
+        "NULL;",
+        a_parent_is_not_deleted_from_under_a_child_that_comes_back,
+    ),
     Guard(
         FLOW,
         "IF NOT v_options ?| '{new_id,defaults}' THEN",

@@ -2,8 +2,8 @@
 --
 -- Runs a finished job again, with a fresh budget of attempts and crashes, the same id and what
 -- its earlier attempts left. A job that waits for its next attempt runs now.
--- Raises HW002 for a job in another state, HW003 when there is none, HW004 when another live job
--- holds its key.
+-- Raises HW002 for a job in another state, HW003 when there is none or a parent that it waits for is
+-- gone, HW004 when another live job holds its key.
 
 CREATE OR REPLACE FUNCTION howdah.retry(p_id uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -11,6 +11,7 @@ AS $$
 DECLARE
     v_lane record;
 BEGIN
+    PERFORM howdah.hold_parents(p_id);
     -- Twice, since somebody else may have brought it back between the two looks.
     FOR i IN 1..2 LOOP
         UPDATE howdah.job AS j

@@ -397,14 +397,35 @@ BEGIN
 END
 $$;
 
+-- Keeps those parents from being deleted for which a job would wait that is about to be brought
+-- back: whoever deletes one waits, and then sees the child. Parents before children, as everywhere.
+-- What runs cannot be deleted, and its end need not wait for that: rejoin sees to it.
+CREATE OR REPLACE FUNCTION howdah.hold_parents(p_child uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_parents uuid[] := ARRAY(
+        SELECT d.parent FROM howdah.dependency AS d WHERE d.child = p_child AND NOT d.settled);
+BEGIN
+    IF v_parents <> '{}' THEN
+        PERFORM FROM howdah.job AS j
+        WHERE j.id = ANY (v_parents) AND j.state <> 'active'
+        ORDER BY j.id
+        FOR SHARE;
+        PERFORM FROM howdah.archive AS a WHERE a.id = ANY (v_parents) ORDER BY a.id FOR SHARE;
+    END IF;
+END
+$$;
+
 -- A job of a flow was brought back by hand: it waits for its parents that are not settled, and
 -- children that wait still wait for it once more. Children that went on without it stay as they
--- are.
+-- are. Raises HW003 when a parent is gone for which it would wait: that can never complete.
 CREATE OR REPLACE FUNCTION howdah.rejoin(p_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_blockers int;
+    v_gone     uuid;
 BEGIN
     -- Locked, or a parent that ends now would be counted here and find nobody to free.
     PERFORM FROM howdah.dependency AS d WHERE d.child = p_id ORDER BY d.parent FOR UPDATE;
@@ -412,6 +433,19 @@ BEGIN
     SELECT count(*) INTO v_blockers
     FROM howdah.dependency AS d WHERE d.child = p_id AND NOT d.settled;
     IF v_blockers > 0 THEN
+        SELECT d.parent INTO v_gone
+        FROM howdah.dependency AS d
+        WHERE d.child = p_id AND NOT d.settled
+          AND NOT EXISTS (SELECT FROM howdah.job AS j WHERE j.id = d.parent)
+          AND NOT EXISTS (SELECT FROM howdah.archive AS a WHERE a.id = d.parent)
+        ORDER BY d.parent
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'cannot retry job %: it waits for its parent %, which has not completed and is gone',
+                p_id, v_gone
+                USING ERRCODE = 'HW003', DETAIL = jsonb_build_object('job_id', v_gone)::text,
+                      HINT = 'Send another job in its place.';
+        END IF;
         UPDATE howdah.job AS j
         SET held = 'flow', blockers = v_blockers, ready_xid = NULL
         WHERE j.id = p_id;
