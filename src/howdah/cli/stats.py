@@ -16,13 +16,15 @@ from howdah._db.steps import walk
 from howdah._model.histogram import Histogram
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import print_json, print_table, say, span
+from howdah.cli.output import console, print_json, print_table, say, span
 from howdah.cli.target import find_target
 from howdah.cli.words import duration
 
 BARS = "▁▂▃▄▅▆▇█"
-# So many bars fit beside the numbers.
 MOST_BARS = 40
+FEWEST_BARS = 10
+# What the numbers take, with a queue of an ordinary name.
+BESIDE = 100
 
 Queue = Annotated[
     str | None,
@@ -73,14 +75,12 @@ def stats(
             "retried",
             "ready",
             "oldest",
-            "latency p50",
-            "latency p95",
-            "run p50",
-            "run p95",
+            "latency p50/p95",
+            "run p50/p95",
             "done over time",
         ),
         [_row(list(series)) for _, series in groupby(found, key=lambda one: one.queue)],
-        spare=("done over time", "run p50", "run p95", "latency p95", "latency p50", "oldest"),
+        spare=("done over time", "run p50/p95", "latency p50/p95"),
     )
 
 
@@ -111,12 +111,21 @@ def _row(series: list[QueueStats]) -> tuple[Any, ...]:
         sum(one.retried for one in series),
         max(looks) if looks else None,
         span(max(ages)) if ages else None,
-        *(
-            None if value is None else span(value)
-            for value in (latency.p50, latency.p95, run_time.p50, run_time.p95)
-        ),
-        sparkline([one.done for one in series][-MOST_BARS:]),
+        _percentiles(latency),
+        _percentiles(run_time),
+        sparkline([one.done for one in series][-_bars() :]),
     )
+
+
+def _percentiles(times: Histogram) -> str | None:
+    if times.p50 is None or times.p95 is None:
+        return None
+    return f"{span(times.p50)} / {span(times.p95)}"
+
+
+def _bars() -> int:
+    """How many bars fit beside the numbers: the last ones are those that count."""
+    return max(FEWEST_BARS, min(MOST_BARS, console().width - BESIDE))
 
 
 def _default_bucket(back: timedelta) -> timedelta:

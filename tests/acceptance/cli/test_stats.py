@@ -17,6 +17,7 @@ def test_stats_show_what_a_worker_has_done(program: Program) -> None:
     assert "mail" in shown
     assert "█" in shown
     assert ["expired", "cancelled"] == shown.splitlines()[0].split()[3:5]
+    assert "latency p50/p95" in shown
     assert [1] == [one["done"] for one in series if one["done"]]
     assert [1] == [one["run_time"]["count"] for one in series if one["done"]]
 
