@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_type
 
 from howdah import Batch, BatchJob, Howdah, Job, Outcome, Snooze, SyncJob
@@ -61,6 +61,7 @@ async def one_job_is_sent_with_what_it_holds() -> None:
 async def it_is_still_its_function() -> None:
     assert_type(await index([BatchJob.of(Document(1, "a"))]), Sequence[Outcome[None]])
     assert_type(double([BatchJob.of(1, attempt=2)]), Sequence[Outcome[int]])
+    assert_type(BatchJob.of(1, scheduled_for=None).scheduled_for, datetime | None)
 
     await index([Document(1, "a")])  # error
     double([BatchJob.of("a")])  # error: mypy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, assert_type
 
 from howdah import Context, Howdah, Job, Retry, Task
@@ -22,6 +23,7 @@ def thumbnail(file_id: int, size: int) -> bytes:
 
 @app.task(queue="media")
 async def convert(ctx: Context, file_id: int, *, fast: bool = False) -> float:
+    assert_type(ctx.scheduled_for, datetime | None)
     return file_id / ctx.attempt
 
 

@@ -34,6 +34,7 @@ class JobRecord:
         dead_letter: The queue that gets a copy when it fails.
         source: Of such a copy: the id, queue and task of the job that failed.
         blockers: How many jobs of its flow it waits for.
+        scheduled_for: The tick for which a schedule sent it.
     """
 
     id: UUID
@@ -70,6 +71,7 @@ class JobRecord:
     dead_letter: str | None
     source: Mapping[str, Any] | None
     blockers: int | None
+    scheduled_for: datetime | None
 
     @classmethod
     def read(cls, row: Row) -> JobRecord:
@@ -111,6 +113,7 @@ class JobRecord:
             dead_letter=row[31],
             source=_json(row[32]),
             blockers=row[33],
+            scheduled_for=moment(row[34]),
         )
 
 

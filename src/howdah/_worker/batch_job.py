@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Generic, TypeAlias
 
 from typing_extensions import TypeVar
@@ -32,11 +33,19 @@ class BatchJob(Context, Generic[T]):
     value: T
 
     @classmethod
-    def of(cls, value: T, *, attempt: int = 1, tags: Iterable[str] = ()) -> BatchJob[T]:
+    def of(
+        cls,
+        value: T,
+        *,
+        attempt: int = 1,
+        tags: Iterable[str] = (),
+        scheduled_for: datetime | None = None,
+    ) -> BatchJob[T]:
         """Make a job as a handler gets it, for a unit test that calls the handler itself."""
         quoted = (word.replace("\\", "\\\\").replace('"', '\\"') for word in tags)
         array = "{" + ",".join(f'"{word}"' for word in quoted) + "}"
-        row = (uuid7(), 1, attempt, 0, "default", "", 0, "{}", None, array, None, None, None)
+        told = None if scheduled_for is None else f" {int(scheduled_for.timestamp())}"
+        row = (uuid7(), 1, attempt, 0, "default", "", 0, "{}", None, array, None, None, told)
         made = cls(ClaimedJob(row, 0.0), _Nothing(), Ledger(lambda: None), "howdah")
         made.value = value
         return made

@@ -259,10 +259,11 @@ class Claimer:
         for row in rows:
             if row[0] is not None:
                 found += 1
-                if row[12] is not None and float(row[12]) <= 0:
-                    self._expire(ClaimedJob(row, now))
+                job = ClaimedJob(row, now)
+                if job.told is not None and job.is_late:
+                    self._expire(job)
                 else:
-                    offer(ClaimedJob(row, now))
+                    offer(job)
             elif row[5] == LINE:
                 self._look_back_at(row)
             else:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -92,6 +93,14 @@ class Context:
     def tags(self) -> tuple[str, ...]:
         """The job's tags."""
         return read_array(self._job.tags)
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The tick for which a schedule sent the job, in UTC; None for any other job.
+
+        However late the job runs and however often it is tried, it is the moment that was due.
+        """
+        return self._job.scheduled_for
 
     @property
     def attempt(self) -> int:

@@ -140,8 +140,8 @@ GUARDS = [
     ),
     Guard(
         "functions/05_finish",
-        "g.source, g.sending\n",
-        "g.source, 1000000\n",
+        "g.source, g.sending,",
+        "g.source, 1000000,",
         a_retry_by_hand_has_its_old_turn,
     ),
     Guard(

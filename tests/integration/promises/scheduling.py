@@ -153,6 +153,33 @@ def what_cannot_be_sent_is_refused(stage: Stage) -> None:
         _fire(stage.desk)
 
 
+def _has_the_tick(desk: Desk) -> None:
+    assert TICK == desk.value("SELECT extract(epoch FROM scheduled_for)::int8 FROM howdah.job")
+
+
+def a_job_has_the_tick_for_which_it_was_sent(stage: Stage) -> None:
+    _schedule(stage.desk)
+    _fire(stage.desk)
+
+    _has_the_tick(stage.desk)
+
+
+def a_job_that_is_sent_by_itself_has_its_tick(stage: Stage) -> None:
+    _schedule(stage.desk, overlap="skip")
+    _fire(stage.desk)
+
+    _has_the_tick(stage.desk)
+
+
+def a_job_that_is_retried_by_hand_has_its_tick(stage: Stage) -> None:
+    _schedule(stage.desk)
+    _fire(stage.desk)
+    stage.desk.finish(*stage.desk.claim())
+    stage.desk.sql("SELECT howdah.retry(a.id) FROM howdah.archive AS a")
+
+    _has_the_tick(stage.desk)
+
+
 FIRE = "functions/13_schedule"
 
 GUARDS = [
@@ -238,5 +265,29 @@ GUARDS = [
     ),
     Guard(
         FIRE, "PERFORM howdah.check_options(p_options);", "NULL;", what_cannot_be_sent_is_refused
+    ),
+    Guard(
+        FIRE,
+        "d.dead_letter, d.tick",
+        "d.dead_letter, NULL",
+        a_job_has_the_tick_for_which_it_was_sent,
+    ),
+    Guard(
+        FIRE,
+        "'scheduled_for', v_tick",
+        "'scheduled_for', NULL",
+        a_job_that_is_sent_by_itself_has_its_tick,
+    ),
+    Guard(
+        "functions/05_finish",
+        "g.sending, g.scheduled_for",
+        "g.sending, NULL",
+        a_job_that_is_retried_by_hand_has_its_tick,
+    ),
+    Guard(
+        "functions/08_retry",
+        "b.scheduled_for,",
+        "NULL,",
+        a_job_that_is_retried_by_hand_has_its_tick,
     ),
 ]

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from howdah import Howdah, JobState, Retry, Snooze, Suspend
+from howdah import Context, Howdah, JobState, Retry, Snooze, Suspend
 from howdah._db import testing as queries
 from howdah.errors import UsageError
 from howdah.testing import Clock, Testbed
@@ -146,6 +146,19 @@ async def test_a_schedule_fires_as_often_as_it_says(howdah: Testbed, howdah_app:
 
     assert 3 == done.completed
     assert 3 == len(howdah.sent(look))
+
+
+async def test_a_handler_is_told_each_tick(howdah: Testbed, howdah_app: Howdah):
+    ticks: list[datetime | None] = []
+
+    @howdah_app.schedule(HOUR)
+    @howdah_app.task
+    async def look(ctx: Context) -> None:
+        ticks.append(ctx.scheduled_for)
+
+    await howdah.advance(2 * HOUR)
+
+    assert [(0, 0)] * 2 == [(tick.minute, tick.second) for tick in ticks if tick is not None]
 
 
 async def test_time_passes_deadlines_before_it_makes_jobs_claimable(

@@ -90,6 +90,8 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "key", job.key
     yield "tags", ", ".join(job.tags)
     yield "sent", _when(job.created_at)
+    if job.scheduled_for is not None:
+        yield "scheduled for", _when(job.scheduled_for)
     if job.start_after is not None:
         yield "not before", _when(job.start_after)
     if job.deadline is not None:

@@ -38,3 +38,16 @@ AS $$
     SELECT CASE WHEN jsonb_array_length(p_errors) >= 40 THEN p_errors - 20
                 ELSE coalesce(p_errors, '[]') END || p_error
 $$;
+
+-- What a claim tells of a job in one text, so that a job that has none of it costs one look: in how
+-- many seconds its deadline is, since whoever comes too late must not begin it; and behind a space
+-- the tick of its schedule, in seconds since 1970.
+CREATE OR REPLACE FUNCTION howdah.told(p_deadline timestamptz, p_scheduled_for timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT nullif(concat(
+        CASE WHEN isfinite(p_deadline) THEN extract(epoch FROM p_deadline - howdah.now()) END,
+        CASE WHEN isfinite(p_scheduled_for)
+             THEN ' ' || extract(epoch FROM p_scheduled_for)::bigint END), '')
+$$;

@@ -11,7 +11,7 @@
 -- What only our own code says: new_id, that the sender has just made the id, so that the archive
 -- need not be asked for it; defaults, what the sender's code says of the queue; either means that
 -- the code knows the queue; window, that the key is not this job's alone;
--- flow_id and blockers are send_flow's.
+-- flow_id and blockers are send_flow's; scheduled_for, the tick, is fire's.
 
 CREATE OR REPLACE FUNCTION howdah.check_options(p_options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -20,7 +20,7 @@ DECLARE
     v_known   text[] := ARRAY['id', 'priority', 'start_after', 'delay', 'retry', 'expire_in',
                               'key', 'tags', 'retention', 'deadline', 'throttle', 'debounce',
                               'replace', 'group', 'limits', 'dead_letter'];
-    v_hidden  text[] := '{new_id,defaults,window,flow_id,blockers}';
+    v_hidden  text[] := '{new_id,defaults,window,flow_id,blockers,scheduled_for}';
     v_unknown text;
     v_name    text;
     v_value   jsonb;
@@ -181,7 +181,7 @@ BEGIN
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
                                 retention, start_after, ready_xid, deadline, held, policy, line,
-                                limits, dead_letter, flow_id, blockers, sending)
+                                limits, dead_letter, flow_id, blockers, scheduled_for, sending)
         VALUES (v_id, p_queue, p_task, v_priority, p_args, v_key,
                 CASE WHEN v_options ? 'tags'
                      THEN ARRAY(SELECT jsonb_array_elements_text(v_options -> 'tags')) END,
@@ -196,6 +196,7 @@ BEGIN
                 coalesce(v_policy, CASE WHEN p_options ? 'window' THEN 'window' END),
                 v_line, v_limits, v_options ->> 'dead_letter',
                 (p_options ->> 'flow_id')::uuid, (p_options ->> 'blockers')::int,
+                (p_options ->> 'scheduled_for')::timestamptz,
                 -- Not the id: a sender may give one of its own, and its clock may be behind.
                 CASE WHEN v_policy IN ('key_strict_fifo', 'stately')
                      THEN nextval(format('%I.sending', __schema__)::regclass) END)

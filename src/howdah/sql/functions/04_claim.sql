@@ -3,7 +3,7 @@
 -- Claims up to p_limit jobs for a worker, from the queues in the order given and in each from the
 -- highest priority down, oldest first. For each lane (queue and priority) it looked at, it also
 -- answers with one row whose id is null and whose hint says where to start next time. Of a job the
--- hint is how many seconds are left until its deadline: whoever comes too late must not begin it.
+-- hint is what few jobs have to tell: see told.
 --
 -- Queues that are paused, or whose handlers were told by a service to come later, are left out, as
 -- are priorities out of p_lowest to p_highest. Where jobs stand in lines, these and the plain ones
@@ -166,7 +166,9 @@ BEGIN
                     SELECT l.t FROM from_late AS l UNION ALL SELECT f.t FROM from_first AS f))
                 RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
                           j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
-                          j.retry::text, CASE WHEN isfinite(j.deadline) THEN extract(epoch FROM j.deadline - howdah.now())::text END),
+                          j.retry::text,
+                          CASE WHEN coalesce(j.deadline, j.scheduled_for) IS NOT NULL
+                               THEN howdah.told(j.deadline, j.scheduled_for) END),
             position AS (
                 SELECT CASE WHEN f.x < pg_snapshot_xmax(n.s) THEN f.x
                             ELSE pg_snapshot_xmax(n.s) END AS x,

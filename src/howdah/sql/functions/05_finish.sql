@@ -44,7 +44,8 @@ BEGIN
             keep_until, finished_at, fence, worker_id, created_at, start_after, started_at, id,
             attempt, priority, crash_count, state, queue, task, args, key, tags, retry,
             expire_in, retention, cancel_reason, progress, errors, result,
-            deadline, line, limits, policy, flow_id, dead_letter, source, sending)
+            deadline, line, limits, policy, flow_id, dead_letter, source, sending,
+            scheduled_for)
         SELECT CASE WHEN g.retention IS NULL THEN v_keep ELSE howdah.keep_until(g.retention) END,
                howdah.now(), g.fence, g.worker_id, g.created_at,
                g.start_after, g.started_at, g.id, g.attempt, g.priority, g.crash_count, g.outcome,
@@ -53,7 +54,7 @@ BEGIN
                CASE WHEN g.error IS NULL THEN g.errors
                     ELSE howdah.with_error(g.errors, g.error::jsonb) END,
                g.result::jsonb, g.deadline, g.line, g.limits, g.policy, g.flow_id, g.dead_letter,
-               g.source, g.sending
+               g.source, g.sending, g.scheduled_for
         FROM gone AS g),
     freed AS (
         DELETE FROM howdah.slot AS s

@@ -25,10 +25,11 @@ BEGIN
         INSERT INTO howdah.job (
             fence, ready_xid, created_at, id, priority, state, queue, task, args, key, tags,
             retry, expire_in, retention, errors, line, limits, policy, flow_id, dead_letter, source,
-            sending)
+            scheduled_for, sending)
         SELECT b.fence, pg_current_xact_id(), b.created_at, b.id, b.priority, 'retry', b.queue,
                b.task, b.args, b.key, b.tags, b.retry, b.expire_in, b.retention, b.errors,
                b.line, b.limits, b.policy, b.flow_id, b.dead_letter, b.source,
+               b.scheduled_for,
                -- One that was over before sends were numbered was sent before all that are.
                CASE WHEN b.policy IN ('key_strict_fifo', 'stately') THEN coalesce(b.sending, 0) END
         FROM back AS b

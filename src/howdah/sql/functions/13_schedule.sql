@@ -95,12 +95,12 @@ BEGIN
         RETURNING job_id),
     sent AS (
         INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in, retention,
-                                start_after, ready_xid, dead_letter)
+                                start_after, ready_xid, dead_letter, scheduled_for)
         SELECT d.job_id, d.queue, d.task, d.priority, d.args, d.tags, d.retry, d.expire_in,
                d.retention, d.start_after,
                CASE WHEN coalesce(d.start_after <= howdah.now(), true)
                     THEN pg_current_xact_id() END,
-               d.dead_letter
+               d.dead_letter, d.tick
         FROM due AS d
         JOIN ticked AS t ON t.job_id = d.job_id
         RETURNING queue, priority, ready_xid),
@@ -197,7 +197,8 @@ BEGIN
             END IF;
             v_last_job := howdah.send(
                 v.queue, v.task, v.args,
-                v.options || jsonb_build_object('id', v_job, 'new_id', true)
+                v.options
+                || jsonb_build_object('id', v_job, 'new_id', true, 'scheduled_for', v_tick)
                 || CASE WHEN v.jitter > 0
                         THEN jsonb_build_object(
                             'start_after', v_tick + random() * v.jitter * interval '1 second')

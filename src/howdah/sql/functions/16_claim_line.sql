@@ -97,7 +97,9 @@ BEGIN
         WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
         RETURNING j.id::text, j.fence, j.attempt, j.crash_count, j.queue, j.task, j.priority,
                   j.args::text, j.key, j.tags::text, extract(epoch FROM j.expire_in)::float8,
-                  j.retry::text, CASE WHEN isfinite(j.deadline) THEN extract(epoch FROM j.deadline - howdah.now())::text END)
+                  j.retry::text,
+                  CASE WHEN coalesce(j.deadline, j.scheduled_for) IS NOT NULL
+                       THEN howdah.told(j.deadline, j.scheduled_for) END)
     SELECT NULL::text, NULL::bigint, 0, NULL::smallint, p_queue, 'line', p_priority, NULL::text,
            NULL::text, NULL::text, NULL::float8, NULL::text,
            -- Those that had to stay behind for want of room are first next time.
@@ -452,7 +454,9 @@ BEGIN
         UNION ALL
         SELECT c.id::text, c.fence, c.attempt, c.crash_count, c.queue, c.task, c.priority,
                c.args::text, c.key, c.tags::text, extract(epoch FROM c.expire_in)::float8,
-               c.retry::text, CASE WHEN isfinite(c.deadline) THEN extract(epoch FROM c.deadline - howdah.now())::text END
+               c.retry::text,
+               CASE WHEN coalesce(c.deadline, c.scheduled_for) IS NOT NULL
+                    THEN howdah.told(c.deadline, c.scheduled_for) END
         FROM claimed AS c;
         GET DIAGNOSTICS v_rows = ROW_COUNT;
         PERFORM howdah.move_lines(p_queue, p_priority, v_lines, v_moves, v_rows - 1);

@@ -13,9 +13,9 @@ BEGIN
     FOR v_lane IN
         WITH copies AS (
             INSERT INTO howdah.job (id, queue, task, priority, args, tags, retry, expire_in,
-                                    retention, errors, ready_xid, source)
+                                    retention, errors, ready_xid, scheduled_for, source)
             SELECT howdah.uuid7(), a.dead_letter, a.task, a.priority, a.args, a.tags, a.retry,
-                   a.expire_in, a.retention, a.errors, pg_current_xact_id(),
+                   a.expire_in, a.retention, a.errors, pg_current_xact_id(), a.scheduled_for,
                    jsonb_strip_nulls(jsonb_build_object(
                        'id', a.id, 'queue', a.queue, 'task', a.task, 'state', a.state,
                        'created_at', a.created_at, 'attempts', a.attempt, 'key', a.key,

@@ -8,5 +8,5 @@ SELECT v.id::text, v.queue, v.task, v.state, v.priority::int8, v.attempt::int8, 
        v.cancel_reason, v.progress::text, v.errors::text, v.result::text, v.ready,
        extract(epoch FROM v.deadline)::float8, v.held, v.line, array_to_json(v.limits)::text,
        v.policy, v.flow_id::text, v.dead_letter, v.source::text,
-       v.blockers::int8
+       v.blockers::int8, extract(epoch FROM v.scheduled_for)::float8
 FROM howdah.find(:filter::text::jsonb, :after::text::uuid, :newest::boolean, :limit::int8) AS v
