@@ -308,6 +308,19 @@ async def test_parents_that_are_not_over_are_named(app: Howdah, desk: Desk) -> N
     assert f"blocked by its parent, job {parent} (t, failed)" in why(desk, child)["parent"]
 
 
+def test_a_child_whose_parent_is_gone_says_that_it_waits_in_vain(desk: Desk) -> None:
+    child, (parent,) = family(desk, 1)
+    desk.finish(parent, verdict=Verdict.FAILED)
+    # As when its retention is over.
+    desk.sql("DELETE FROM howdah.archive WHERE id = %s", parent.job_id)
+
+    said = why(desk, UUID(child))["parent"]
+
+    assert facts(desk, UUID(child), "parent")["is_gone"]
+    assert said.startswith(f"waits in vain for its parent, job {parent.id}, which is gone")
+    assert said.endswith(f"give this one up with `howdah jobs cancel {child}`")
+
+
 def test_a_queue_that_nobody_serves_is_named(desk: Desk, clock: Clock) -> None:
     job_id = desk.send()
 

@@ -576,23 +576,6 @@ async def test_children_of_a_deleted_parent_that_say_so_are_cancelled(
     assert [JobState.CANCELLED] * 2 == [state(howdah, b), state(howdah, d)]
 
 
-async def test_a_child_whose_parent_is_gone_says_that_it_waits_in_vain(
-    howdah: Testbed, tasks: Tasks
-) -> None:
-    async with howdah.app.flow() as flow:
-        a = flow.add(tasks.name.call("a"))
-        b = flow.add(tasks.wrap.call(a.result))
-    await howdah.app.jobs.cancel(b.id)
-    await howdah.app.jobs.delete(a.id)
-    await howdah.app.jobs.retry(b.id)
-
-    (reason, *_) = (await howdah.app.jobs.explain(b.id)).reasons
-
-    assert ("parent", True) == (reason.kind, reason.facts["is_gone"])
-    assert reason.text.startswith(f"waits in vain for its parent, job {a.id}, which is gone")
-    assert reason.text.endswith(f"give this one up with `howdah jobs cancel {b.id}`")
-
-
 async def test_a_blocked_child_says_what_frees_it(howdah: Testbed, tasks: Tasks) -> None:
     tasks.broken.add("a")
     async with howdah.app.flow() as flow:
