@@ -125,7 +125,7 @@ def test_the_head_of_a_very_long_line_is_one_look(desk: Desk, *, is_counted: boo
     desk.sql("INSERT INTO howdah.lane (queue, priority, lined) VALUES ('q', 0, true)")
     desk.sql(
         "INSERT INTO howdah.job (id, queue, task, args, ready_xid, line, key, policy, sending)"
-        " SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', pg_catalog.pg_current_xact_id(),"
+        " SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', howdah.turn(),"
         " 'a', 'a', 'key_strict_fifo', n FROM pg_catalog.generate_series(1, %s) AS n",
         LINES,
     )
