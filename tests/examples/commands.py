@@ -59,6 +59,8 @@ def _unknown_word(group: Any, words: list[str]) -> str | None:
             if found is None
             else _unknown_word(found, words[1:])
         )
+    if words and (usual := getattr(group, "usual", None)) and words[0] != "--help":
+        return _unknown_word(group.commands[usual], words)
     known = {"--help", "--debug", *(name for it in group.params for name in it.opts)}
     given = (word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word))
     return next((f"{group.name} has no option {name}" for name in given if name not in known), None)

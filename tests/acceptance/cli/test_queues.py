@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 from tests.acceptance.cli.program import Program
+from tests.acceptance.harness import until
 
 Sql = Callable[..., list[tuple]]
 
@@ -102,3 +104,14 @@ def test_a_resume_says_when_there_was_no_pause(program: Program) -> None:
     assert "mail was not paused\n" == again
     assert "task welcome was not paused\n" == task
     assert "everything was not paused\n" == everything
+
+
+def test_queues_are_shown_anew_until_told_to_stop(program: Program) -> None:
+    program.run("queues", "put", "mail")
+
+    watching = program.start("queues", "--watch")
+    until(lambda: watching.text.count("mail ") > 1, what="it was shown once")
+
+    assert 0 == watching.leave(signal.SIGINT)
+    assert "Traceback" not in watching.text
+    assert 1 == program.run("queues", "--watch", "--json").code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -10,25 +11,58 @@ import typer
 
 from howdah._db import fleet, queueing
 from howdah._db import queue as queries
+from howdah._db.query import Runner
 from howdah._db.queue import BlockedKey, Pause, QueueRecord
 from howdah._db.steps import walk
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
-from howdah.cli.output import ago, print_json, print_pairs, print_table, say, settings_of, span
-from howdah.cli.target import Target, find_target
+from howdah.cli.output import (
+    ago,
+    console,
+    print_json,
+    print_pairs,
+    print_table,
+    say,
+    settings_of,
+    span,
+)
+from howdah.cli.target import find_target
+from howdah.errors import UsageError
+
+# As often as a person can read it, and no burden to the database.
+WATCH_EVERY = 2.0
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The queue.")]
 
 
 def list_queues(
-    url: Url = None, schema: Schema = None, app: AppOption = None, as_json: AsJson = False
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show them anew all the time, until Ctrl-C.")
+    ] = False,
+    url: Url = None,
+    schema: Schema = None,
+    app: AppOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what stands in each queue, and how many workers serve it.
 
     `ready` can be claimed now, `delayed` waits for its time, `held` is of a paused task or waits
     for other jobs, `active` runs, `waiting` is suspended.
     """
-    _list(find_target(url=url, schema=schema, app=app), as_json=as_json)
+    if watch and as_json:
+        raise UsageError("cannot print one JSON document all the time: leave out --watch or --json")
+    with opened(find_target(url=url, schema=schema, app=app)) as database:
+        if not watch:
+            _list(database, as_json=as_json)
+            return
+        try:
+            while True:
+                # On a terminal only: what is read from a pipe is one table below the other.
+                console().clear()
+                _list(database, as_json=False)
+                time.sleep(WATCH_EVERY)
+        except KeyboardInterrupt:
+            return
 
 
 def show(
@@ -55,11 +89,10 @@ def document(record: QueueRecord) -> dict[str, Any]:
     return {**dataclasses.asdict(record), "options": record.options}
 
 
-def _list(target: Target, *, as_json: bool) -> None:
-    with opened(target) as database:
-        found = database.run(queries.find())
-        pauses = database.run(queries.pauses())
-        alive = [one for one in database.run(fleet.workers()) if one.is_alive]
+def _list(database: Runner, *, as_json: bool) -> None:
+    found = database.run(queries.find())
+    pauses = database.run(queries.pauses())
+    alive = [one for one in database.run(fleet.workers()) if one.is_alive]
     serving = {
         queue.name: sum(1 for worker in alive if queue.name in worker.queues) for queue in found
     }
