@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from howdah import Howdah, Retry
@@ -79,6 +81,35 @@ async def test_of_one_priority_the_oldest_is_claimed_first(send: Send, desk: Des
     sent = [await send() for _ in range(6)]
 
     assert sent == claimed(desk)
+
+
+async def test_jobs_of_one_transaction_keep_their_order(
+    app: Howdah, desk: Desk, database_url: str
+) -> None:
+    @app.task(name="t", queue="q")
+    async def work() -> None: ...
+
+    async with await psycopg.AsyncConnection.connect(database_url) as conn:
+        sent = [str((await work.using(conn=conn).send()).id) for _ in range(50)]
+
+    assert sent == [claim.id for claim in desk.claim(limit=50)]
+
+
+def test_what_sql_sends_in_one_statement_keeps_its_order(desk: Desk) -> None:
+    desk.sql("SELECT howdah.put_queue('q')")
+    rows = desk.sql(
+        "SELECT howdah.send('q', 't', '{}')::text FROM pg_catalog.generate_series(1, 50)"
+    )
+
+    assert [row[0] for row in rows] == [claim.id for claim in desk.claim(limit=50)]
+
+
+def test_an_id_made_in_sql_tells_its_time_and_version(desk: Desk) -> None:
+    before = time.time()
+    made = UUID(desk.value("SELECT howdah.uuid7()::text"))
+
+    assert (7, "specified in RFC 4122") == (made.version, made.variant)
+    assert before - 1 <= (made.int >> 80) / 1000 <= time.time() + 1
 
 
 async def test_a_job_that_says_nothing_has_priority_zero(send: Send, desk: Desk) -> None:

@@ -1,8 +1,8 @@
 """Ids of jobs: UUID v7, made by the sender, so that a send may be repeated.
 
-A UUID v7 (RFC 9562) is 48 bits of milliseconds since 1970 and 74 more that here are, in a batch, a
-counter of 26 bits from a random start (the RFC's method 1) and 48 random ones; so a batch keeps the
-order it was given in.
+A UUID v7 (RFC 9562) is 48 bits of milliseconds since 1970 and 74 more that here are a counter of 26
+bits from a random start (the RFC's method 1) and 48 random ones. The counter goes on within a
+millisecond, so one process's jobs, those of one transaction too, keep the order of their sends.
 """
 
 from __future__ import annotations
@@ -18,18 +18,46 @@ from uuid import UUID
 # The bits of the counter that stand behind the two of the variant.
 _LOW = 0x3FFF
 _VARIANT = 0x8000
+_COUNTERS = 1 << 26
+# A clock that was set back by more than this, in milliseconds, is believed.
+_STEP = 10_000
+
+
+class _Course:
+    """The millisecond and the counter that come next.
+
+    Without a lock: two threads that are here at once may get the same, and have their random bits.
+    """
+
+    def __init__(self) -> None:
+        self._stamp = 0
+        self._next = 0
+
+    def take(self, count: int, start: int) -> tuple[int, int]:
+        """Room for so many: a millisecond and the first counter. A new one begins at `start`."""
+        now = time.time_ns() // 1_000_000
+        stamp, first = self._stamp, self._next
+        if not now <= stamp < now + _STEP:
+            stamp, first = now, start
+        elif first + count > _COUNTERS:
+            stamp, first = stamp + 1, start
+        self._stamp, self._next = stamp, first + count
+        return stamp, first
+
+
+_course = _Course()
 
 
 def uuid7() -> str:
-    """Make one, as text."""
+    """Make one, as text, later than those before."""
     return uuid7s(1)[0]
 
 
 def uuid7s(count: int) -> list[str]:
-    """Make many, as text, in rising order."""
-    stamp = f"{time.time_ns() // 1_000_000:012x}"
+    """Make many, as text, in rising order, later than those before."""
     noise = os.urandom(6 * count + 2).hex()
-    first = int(noise[-4:], 16)
+    milliseconds, first = _course.take(count, int(noise[-4:], 16))
+    stamp = f"{milliseconds:012x}"
     end = first + count
     ids: list[str] = []
     # In runs whose counters differ only in their low 14 bits. Formatting numbers one by one would
