@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from howdah import Howdah
 from howdah._db.migrate import migrate
@@ -40,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Processes that the tests start migrate too, so it is said where they hear it.
     os.environ[VARIABLE] = str(config.getoption("--profile"))
+    # A busy machine is no reason to fail.
+    settings.register_profile("howdah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("howdah")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
