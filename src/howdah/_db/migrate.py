@@ -264,8 +264,11 @@ def _beginning(kind: str) -> list[str]:
 
 
 def _rendered(text: str, schema: str) -> str:
-    text = text.replace("__schema_name__", quote_name(schema))
-    return render_script(text.replace("__schema__", quote_literal(schema)), schema)
+    return (
+        render_script(text, schema)
+        .replace("__schema_name__", quote_name(schema))
+        .replace("__schema__", quote_literal(schema))
+    )
 
 
 def _sql(statement: str, schema: str) -> bytes:

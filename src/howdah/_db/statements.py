@@ -147,6 +147,7 @@ def render_script(sql: str, schema: str) -> str:
     )
 
 
+@lru_cache(maxsize=8)
 def parse_script(sql: str) -> tuple[Piece, ...]:
     """Cut a script in which a colon never means a parameter and comments are kept."""
     pieces: list[Piece] = []
