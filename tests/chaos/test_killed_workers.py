@@ -39,7 +39,10 @@ def storm(
     dice = random.Random(seed)
     station.sql("CREATE TABLE howdah.effect (job uuid, fence bigint)")
     # Workers first: on a busy machine one has run all jobs before the next is there to be killed.
+    began = time.monotonic()
     running = [station.work(SETTINGS) for _ in range(workers)]
+    # On a slow machine too some live long enough to begin a job.
+    pause = max(pause, (time.monotonic() - began) / workers / 3)
     half = jobs // 2
     producers = [
         station.run("-m", "tests.chaos.produce", "0", str(half), "async"),
