@@ -90,6 +90,20 @@ def test_a_claim_touches_no_more_than_its_lines(
     assert touched.rows <= EACH * BATCH
 
 
+def test_each_line_is_looked_up_by_its_name(desk: Desk, worker: int) -> None:
+    a_thousand_groups(desk)
+    desk.sql(KNOWN)
+    # The first claims of a line move it on, so each of these is found twice.
+    claimed = touched_by(desk, lambda: desk.claim(worker, limit=BATCH), table="line")
+    sent = touched_by(desk, lambda: desk.send(group="group-7"), table="line")
+
+    # Who does not say which line was the last draws one from among them.
+    assert 0 < claimed.entries <= EACH * BATCH + LINES
+    assert claimed.scans == 0
+    assert 0 < sent.entries <= EACH
+    assert sent.scans == 0
+
+
 @pytest.mark.standard("its lines remember where to look")
 @pytest.mark.parametrize(
     "crowd",

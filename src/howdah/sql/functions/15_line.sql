@@ -31,12 +31,14 @@ BEGIN
         INSERT INTO howdah.lane (queue, priority, lined) VALUES (p_queue, p_priority, true);
     END IF;
     SELECT array_agg(k.line) INTO v_known
-    FROM (SELECT l.line
-          FROM unnest(p_lines) AS w (line)
-          JOIN howdah.line AS l
-              ON l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
-          ORDER BY l.line
-          FOR KEY SHARE OF l) AS k;
+    FROM unnest(p_lines) AS w (line)
+    -- Each by its name: as a join it may become a walk of all lines of the lane.
+    CROSS JOIN LATERAL (
+        SELECT l.line
+        FROM howdah.line AS l
+        WHERE l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
+        OFFSET 0
+        FOR KEY SHARE) AS k;
     IF v_known IS NULL OR NOT p_lines <@ v_known THEN
         INSERT INTO howdah.line (queue, priority, line)
         SELECT p_queue, p_priority, w.line FROM unnest(p_lines) AS w (line)

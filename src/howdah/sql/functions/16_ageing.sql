@@ -18,15 +18,17 @@ BEGIN
     later AS MATERIALIZED (
         SELECT l.line, l.pos_xid, l.pos_id, l.late
         FROM howdah.line AS l
-        WHERE l.queue = p_queue AND l.priority = p_priority
+        WHERE l.priority::text || l.queue = p_priority::text || p_queue
           AND l.lot >= (SELECT t.number FROM lot AS t)
+          AND l.queue = p_queue AND l.priority = p_priority
         ORDER BY l.lot
         LIMIT 50),
     sooner AS MATERIALIZED (
         SELECT l.line, l.pos_xid, l.pos_id, l.late
         FROM howdah.line AS l
-        WHERE l.queue = p_queue AND l.priority = p_priority
+        WHERE l.priority::text || l.queue = p_priority::text || p_queue
           AND l.lot < (SELECT t.number FROM lot AS t)
+          AND l.queue = p_queue AND l.priority = p_priority
         ORDER BY l.lot
         LIMIT 50 - (SELECT count(*) FROM later)),
     -- As next_lines looks: from each line's position, and at its late transactions.
