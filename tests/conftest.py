@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -41,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Processes that the tests start migrate too, so it is said where they hear it.
     os.environ[VARIABLE] = str(config.getoption("--profile"))
+    # A shell starts what it runs in the background deaf to SIGINT, and so would be our programs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A busy machine is no reason to fail.
     settings.register_profile("howdah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("howdah")
