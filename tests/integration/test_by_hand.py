@@ -60,6 +60,7 @@ async def test_jobs_are_claimed_in_order_with_what_they_hold(app: Howdah, desk: 
 async def test_a_claim_that_finds_nothing_leaves_nothing(app: Howdah, desk: Desk) -> None:
     assert [] == await app.claim("q")
     assert 0 == leases(desk)
+    assert 0 == desk.value("SELECT count(*) FROM howdah.hand_hint")
 
 
 async def test_a_job_that_is_settled_is_over_and_so_is_its_lease(app: Howdah, desk: Desk) -> None:

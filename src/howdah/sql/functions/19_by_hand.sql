@@ -122,9 +122,6 @@ BEGIN
             coalesce(host(inet_client_addr()), 'local'), p_limit, ARRAY[p_queue], 'by hand', 0)
     RETURNING id INTO v_worker;
     SELECT k.hints INTO v_hints FROM howdah.hand_hint AS k WHERE k.queue = p_queue LIMIT 1;
-    IF NOT FOUND THEN
-        INSERT INTO howdah.hand_hint (queue, hints) VALUES (p_queue, '');
-    END IF;
     RETURN QUERY
     WITH claimed AS MATERIALIZED (
         SELECT c.* FROM howdah.claim(ARRAY[p_queue], p_limit, v_worker, v_hints) AS c),
@@ -141,6 +138,9 @@ BEGIN
     GET DIAGNOSTICS v_count = ROW_COUNT;
     UPDATE howdah.worker AS w SET by_hand = v_count WHERE w.id = v_worker AND v_count > 0;
     DELETE FROM howdah.worker AS w WHERE w.id = v_worker AND v_count = 0;
+    IF v_hints IS NULL AND v_count > 0 THEN
+        INSERT INTO howdah.hand_hint (queue, hints) VALUES (p_queue, '');
+    END IF;
 END
 $$;
 
