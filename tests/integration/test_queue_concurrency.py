@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -108,9 +110,8 @@ async def test_a_job_of_another_queue_wakes_a_worker_while_one_is_full(app: Howd
             yard.turns.release()
 
 
-async def test_a_batch_is_one_handler(app: Howdah) -> None:
-    yard = Yard(app)
-    ids = await yard.index.send_many([(n,) for n in range(6)])
+async def run_one_at_once(app: Howdah, yard: Yard, ids: Iterable[UUID]) -> None:
+    """Run these jobs of `search`, of which one handler may run: no more ever do."""
     settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
 
     async with working(app, settings):
@@ -121,6 +122,12 @@ async def test_a_batch_is_one_handler(app: Howdah) -> None:
             assert "completed" == (await app.jobs.ending(job, timeout=20)).state
 
     assert 1 == yard.most["search"]
+
+
+async def test_a_batch_is_one_handler(app: Howdah) -> None:
+    yard = Yard(app)
+    ids = await yard.index.send_many([(n,) for n in range(6)])
+    await run_one_at_once(app, yard, ids)
 
 
 @pytest.mark.parametrize("most", [0, -1, 1.5, True, "3"])
@@ -143,16 +150,7 @@ async def test_jobs_of_a_batch_that_died_begin_no_more_handlers_than_may_run(
     ids = await yard.index.send_many([(n,) for n in range(6)])
     # They run one by one from now on: nobody knows which of them it was.
     desk.sql("UPDATE howdah.job SET crash_count = 1")
-    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
-
-    async with working(app, settings):
-        await yard.until(search=1)
-        for _ in range(10):
-            yard.turns.release()
-        for job in ids:
-            assert "completed" == (await app.jobs.ending(job, timeout=20)).state
-
-    assert 1 == yard.most["search"]
+    await run_one_at_once(app, yard, ids)
 
 
 async def test_a_batch_that_is_begun_unfilled_waits_while_enough_run(app: Howdah) -> None:
