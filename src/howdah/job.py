@@ -305,6 +305,7 @@ class Jobs(Updating):
     async def redrive(
         self,
         queue: str,
+        jobs: Iterable[UUID] | JobFilter | None = None,
         /,
         *,
         destination: str | None = None,
@@ -318,11 +319,18 @@ class Jobs(Updating):
 
         Args:
             queue: Where the dead letters are.
+            jobs: Which of them: their ids, or a filter. One by `key` means the key that they had,
+                and get again.
             destination: Move them to this queue instead.
             limit: At most so many.
             progress: Called after each batch with how far it is.
+
+        Raises:
+            UsageError: The filter names another queue, or a state in which no dead letter waits.
         """
-        steps = dead_letter.redrive(queue, destination=destination, limit=limit, progress=progress)
+        steps = dead_letter.redrive(
+            queue, jobs, destination=destination, limit=limit, progress=progress
+        )
         return await walk_async(steps, self._run)
 
     async def dependencies(self, job_id: UUID) -> Dependencies:

@@ -222,6 +222,7 @@ class SyncJobs(SyncUpdating):
     def redrive(
         self,
         queue: str,
+        jobs: Iterable[UUID] | JobFilter | None = None,
         /,
         *,
         destination: str | None = None,
@@ -229,7 +230,9 @@ class SyncJobs(SyncUpdating):
         progress: Tell | None = None,
     ) -> Redriven:
         """Move dead letters back to where they came from. As `Jobs.redrive`."""
-        steps = dead_letter.redrive(queue, destination=destination, limit=limit, progress=progress)
+        steps = dead_letter.redrive(
+            queue, jobs, destination=destination, limit=limit, progress=progress
+        )
         return walk(steps, self._run)
 
     def dependencies(self, job_id: UUID) -> Dependencies:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
-from howdah import DeadLetter, Howdah, JobRecord
+from howdah import DeadLetter, Howdah, JobFilter, JobRecord
 from howdah._db import dead_letter
 from howdah._db import job as jobs
 from howdah._db import queue as queues
 from howdah._db.bulk import BulkProgress
+from howdah._db.dead_letter import Redriven
 from howdah._db.steps import walk
 from howdah._model.outcome import Verdict
 from howdah.errors import QueueFullError, UsageError
 from howdah.testing import Testbed
 from tests.conftest import Clock
 from tests.integration.desk import Desk
+
+EPOCH, FUTURE = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def letters(app: Howdah, queue: str = "dead") -> list[JobRecord]:
@@ -193,7 +198,7 @@ def redrive(
     return done.moved, done.kept
 
 
-def dead(desk: Desk, count: int, **options: object) -> None:
+def dead(desk: Desk, count: int, **options: Any) -> None:
     """Let some jobs fail for good."""
     for number in range(count):
         desk.send(args=f'{{"n": {number}}}', dead_letter="dead", **options)
@@ -287,6 +292,121 @@ async def test_batches_go_on_to_the_end_and_say_how_far_they_are(desk: Desk, app
     assert (1_200, 0) == (done.moved, done.kept)
     assert [500, 1_000, 1_200] == [far.seen for far in told]
     assert {1_200} == {far.total for far in told}
+
+
+# Some of them.
+
+
+FITTING: list[dict[str, Any]] = [
+    {"task": "u"},
+    {"key": "k"},
+    {"tags": ("a", "b")},
+    {"args": {"n": 1}},
+    {"error": "e: m"},
+    {"created_after": EPOCH},
+    {"created_before": FUTURE},
+    {"finished_after": EPOCH, "created_after": EPOCH},
+    {"finished_before": FUTURE},
+    {"state": "created"},
+    {"queue": "dead"},
+]
+OTHERS: list[dict[str, Any]] = [
+    {"task": "t"},
+    {"key": "other"},
+    {"tags": ("a", "c")},
+    {"args": {"n": 2}},
+    {"error": "another"},
+    {"created_after": FUTURE},
+    {"created_before": EPOCH},
+    {"finished_after": FUTURE},
+    {"finished_before": EPOCH, "created_after": EPOCH},
+    {"state": "retry"},
+]
+
+
+@pytest.mark.parametrize("said", FITTING, ids=str)
+async def test_those_that_fit_a_filter_go_back(
+    desk: Desk, app: Howdah, said: dict[str, Any]
+) -> None:
+    desk.send(task="u", key="k", tags=("a", "b"), args='{"n": 1}', dead_letter="dead")
+    die(desk)
+
+    assert 1 == desk.run(dead_letter.count("dead", JobFilter(**said)))
+    assert 1 == (await app.jobs.redrive("dead", JobFilter(**said))).moved
+
+
+@pytest.mark.parametrize("said", OTHERS, ids=str)
+async def test_those_that_do_not_fit_stay(desk: Desk, app: Howdah, said: dict[str, Any]) -> None:
+    desk.send(task="u", key="k", tags=("a", "b"), args='{"n": 1}', dead_letter="dead")
+    die(desk)
+
+    assert 0 == desk.run(dead_letter.count("dead", JobFilter(**said)))
+    assert Redriven() == await app.jobs.redrive("dead", JobFilter(**said))
+
+
+def test_of_those_that_fit_the_oldest_go_first_in_batches(
+    desk: Desk, app: Howdah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letter, "BATCH", 2)
+    for tag in "aabaaba":
+        dead(desk, 1, tags=(tag,))
+    told: list[BulkProgress] = []
+    fitting = [letter.id for letter in letters(app) if letter.tags == ("a",)]
+
+    done = app.sync.jobs.redrive("dead", JobFilter(tags="a"), limit=3, progress=told.append)
+
+    assert Redriven(moved=3) == done
+    assert [BulkProgress(2, 3), BulkProgress(3, 3)] == told
+    assert fitting[3:] == [letter.id for letter in letters(app) if letter.tags == ("a",)]
+    assert 4 == len(letters(app))
+
+
+async def test_those_that_are_named_go_back_and_what_is_not_there_is_told(
+    desk: Desk, app: Howdah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letter, "BATCH", 2)
+    dead(desk, 4)
+    first, second, third, fourth = (letter.id for letter in letters(app))
+    own = desk.send(queue="dead")
+    told: list[BulkProgress] = []
+
+    done = await app.jobs.redrive("dead", [third, own, first, third, fourth], progress=told.append)
+
+    assert Redriven(moved=3, missing=(own,)) == done
+    assert [BulkProgress(2, 3), BulkProgress(3, 3)] == told
+    assert [second, own] == [letter.id for letter in letters(app)]
+    assert Redriven(missing=(first,)) == app.sync.jobs.redrive("dead", [first])
+
+
+async def test_of_those_that_are_named_so_many_go_back_as_are_asked_for(
+    desk: Desk, app: Howdah
+) -> None:
+    dead(desk, 3)
+    ids = [letter.id for letter in letters(app)]
+
+    assert Redriven(moved=2) == await app.jobs.redrive("dead", reversed(ids), limit=2)
+    assert ids[2:] == [letter.id for letter in letters(app)]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "why"),
+    [
+        (JobFilter(queue="q"), "cannot redrive jobs of queue 'q' from 'dead'"),
+        (JobFilter(state="failed"), "cannot redrive jobs that are failed: choose among created"),
+        ("all", "cannot redrive 'all': give ids"),
+    ],
+)
+async def test_what_no_dead_letter_can_be_is_refused(app: Howdah, jobs: Any, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        await app.jobs.redrive("dead", jobs)
+
+
+@pytest.mark.parametrize("wrong", ["[]", "3", '{"colour": "red"}'])
+def test_a_filter_in_sql_that_makes_no_sense_is_refused(desk: Desk, wrong: str) -> None:
+    with pytest.raises(psycopg.Error, match=r"cannot find jobs by|there is no filter") as refused:
+        desk.sql("SELECT howdah.redrive('dead', p_filter => %s)", wrong)
+
+    assert "HW005" == refused.value.sqlstate
 
 
 # Giving up.

@@ -159,7 +159,7 @@ def act(verb: Verb, jobs: Jobs, *, progress: Tell | None = None) -> Steps[BulkRe
     if isinstance(jobs, JobFilter):
         yield from _on_all(verb, verb.filter(jobs), report, progress)
     else:
-        yield from _on_these(verb, _ids_of(verb, jobs), report, progress)
+        yield from _on_these(verb, ids_of(verb.name, jobs), report, progress)
     return report
 
 
@@ -171,7 +171,7 @@ def _on_all(
     after: UUID | None = None
     while ids := (yield find_ids(wanted, after=after, limit=FOUND)):
         after = ids[-1]
-        for batch in _batches(ids):
+        for batch in batches(ids, BATCH):
             yield from _batch(verb, batch, wanted.states, report)
             seen += len(batch)
             if progress is not None:
@@ -182,7 +182,7 @@ def _on_these(
     verb: Verb, ids: Sequence[UUID], report: BulkReport, progress: Tell | None
 ) -> Steps[None]:
     seen = 0
-    for batch in _batches(ids):
+    for batch in batches(ids, BATCH):
         answered = yield from _batch(verb, batch, TRANSITIONS[verb.name], report)
         for job_id in batch:
             if job_id not in answered and job_id not in report.refused:
@@ -223,14 +223,20 @@ def _alone(verb: Verb, job_id: UUID, report: BulkReport) -> Steps[None]:
         report.refused[job_id] = error
 
 
-def _batches(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+def batches(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+    """The ids in their order, so many at a time."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def _ids_of(verb: Verb, jobs: Iterable[UUID]) -> list[UUID]:
+def ids_of(verb: str, jobs: Iterable[UUID]) -> list[UUID]:
+    """Each of these ids once.
+
+    Raises:
+        UsageError: They are not ids.
+    """
     ids = [] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
     if isinstance(jobs, str) or not all(isinstance(one, UUID) for one in ids):
-        raise UsageError(f"cannot {verb.name} {jobs!r}: give ids, each a UUID, or a JobFilter")
+        raise UsageError(f"cannot {verb} {jobs!r}: give ids, each a UUID, or a JobFilter")
     return ids
 
 

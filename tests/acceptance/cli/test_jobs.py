@@ -104,11 +104,35 @@ def test_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
 
     assert (0, "would move 3 jobs\n") == (would.code, would.out)
     assert (0, "moved 1\n") == (some.code, some.out)
-    assert {"moved": 2, "kept": 0} == rest
+    assert {"moved": 2, "kept": 0, "missing": []} == rest
     assert [("mail", 1), ("slow", 2)] == sorted(
         sql("SELECT queue, count(*)::int FROM howdah.job GROUP BY queue")
     )
     assert "nothing to move" in program.run("jobs", "redrive", "dead").out
+
+
+def test_some_dead_letters_are_moved_back(program: Program, sql: Sql) -> None:
+    made = sql(
+        "INSERT INTO howdah.job (id, queue, task, args, ready_xid, source)"
+        " SELECT howdah.uuid7(), 'dead', 't' || n, '{}', pg_current_xact_id(),"
+        '     \'{"queue": "mail", "key": "k"}\''
+        " FROM generate_series(1, 3) AS n RETURNING id"
+    )
+    first, second, third = (str(row[0]) for row in made)
+
+    would = program.run(
+        "jobs", "redrive", "dead", "--task", "t1", "--key", "k", "--dry-run", "--json"
+    ).json
+    moved = program.run("jobs", "redrive", "dead", "--task", "t1", "--key", "k")
+    named = program.run("jobs", "redrive", "dead", second, first)
+    both = program.run("jobs", "redrive", "dead", third, "--task", "t3")
+
+    assert {"would": "redrive", "count": 1} == would
+    assert (0, "moved 1\n") == (moved.code, moved.out)
+    assert (1, "moved 1\n") == (named.code, named.out)
+    assert f"job {first} is no dead letter that waits in 'dead'" in named.err
+    assert (1, True) == (both.code, "one or the other" in both.err)
+    assert [(third,)] == sql("SELECT id::text FROM howdah.job WHERE queue = 'dead'")
 
 
 def test_dead_letters_of_a_queue_that_nobody_knows_are_not_looked_for(program: Program) -> None:

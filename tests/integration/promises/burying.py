@@ -60,6 +60,23 @@ def a_running_dead_letter_is_not_moved(stage: Stage) -> None:
     assert 1 == _waiting(stage.desk, "dead")
 
 
+def dead_letters_of_other_queues_are_not_moved(stage: Stage) -> None:
+    _dead(stage.desk)
+
+    assert 0 == stage.desk.value("SELECT moved FROM howdah.redrive('other')")
+
+
+def only_what_is_asked_for_is_moved(stage: Stage) -> None:
+    _dead(stage.desk)
+
+    for said in (
+        'p_filter => \'{"key": "k"}\'',
+        'p_filter => \'{"tags": "a"}\'',
+        "p_ids => '{}'",
+    ):
+        assert 0 == stage.desk.value(f"SELECT moved FROM howdah.redrive('dead', {said})")
+
+
 def a_dead_letter_that_cannot_be_moved_holds_up_no_other(stage: Stage) -> None:
     _dead(stage.desk, key="k")
     _dead(stage.desk)
@@ -94,14 +111,32 @@ GUARDS = [
     ),
     Guard(
         DEAD,
-        "          AND j.source IS NOT NULL\n",
+        "        format('v.queue = %L', p_queue),\n",
+        "",
+        dead_letters_of_other_queues_are_not_moved,
+    ),
+    Guard(
+        DEAD,
+        "        'v.id = ANY (' || quote_literal(p_ids) || '::uuid[])',\n",
+        "",
+        only_what_is_asked_for_is_moved,
+    ),
+    Guard(
+        DEAD,
+        "        'v.source ->> ''key'' = ' || quote_literal(f.own ->> 'key'),\n",
+        "",
+        only_what_is_asked_for_is_moved,
+    ),
+    Guard(
+        DEAD,
+        "        'v.source IS NOT NULL',\n",
         "",
         only_dead_letters_are_moved,
         error="null value",
     ),
     Guard(
         DEAD,
-        "          AND j.state IN ('created', 'retry')\n",
+        "        'v.state IN (''created'', ''retry'')',\n",
         "",
         a_running_dead_letter_is_not_moved,
         error="job_owned|job_ready",
@@ -115,8 +150,8 @@ GUARDS = [
     ),
     Guard(
         DEAD,
-        "        FOR UPDATE SKIP LOCKED\n",
-        "        FOR UPDATE\n",
+        "' FOR UPDATE SKIP LOCKED'",
+        "' FOR UPDATE'",
         two_who_move_dead_letters_do_not_wait_for_each_other,
     ),
 ]

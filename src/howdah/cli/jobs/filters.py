@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, get_type_hints
 from uuid import UUID
@@ -86,7 +86,18 @@ def read_filter(
 
 def with_filter(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `read_filter` in the place of its parameter `wanted`."""
+    return _with_options(command, inspect.signature(read_filter).parameters)
+
+
+def with_filter_of_one_queue(command: Callable[..., None]) -> Callable[..., None]:
+    """As `with_filter`, for a command that is told its queue otherwise."""
     options = inspect.signature(read_filter).parameters
+    return _with_options(command, {name: options[name] for name in options if name != "queue"})
+
+
+def _with_options(
+    command: Callable[..., None], options: Mapping[str, inspect.Parameter]
+) -> Callable[..., None]:
     of_filter = get_type_hints(read_filter, include_extras=True)
     of_command = get_type_hints(command, include_extras=True)
 

@@ -1,4 +1,2 @@
--- How many dead letters wait in a queue.
-SELECT count(*)
-FROM howdah.job AS j
-WHERE j.queue = :queue::text AND j.source IS NOT NULL AND j.state IN ('created', 'retry')
+-- How many dead letters wait in a queue and fit.
+SELECT count(*) FROM howdah.find_letters(:queue::text, :filter::text::jsonb) AS f

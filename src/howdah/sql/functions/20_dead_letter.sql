@@ -32,17 +32,56 @@ BEGIN
 END
 $$;
 
+-- The dead letters that wait in a queue and fit a filter of howdah.find, as the words of a WHERE.
+--
+-- A dead letter has no key of its own: a filter by key means the one that it had, and has again when
+-- it goes back. It was made when its job finished, so it is asked for that as for its making.
+CREATE OR REPLACE FUNCTION howdah.letters_fitting(p_queue text, p_filter jsonb, p_ids uuid[])
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT concat_ws(' AND ',
+        format('v.queue = %L', p_queue),
+        'v.source IS NOT NULL',
+        'v.state IN (''created'', ''retry'')',
+        'v.id = ANY (' || quote_literal(p_ids) || '::uuid[])',
+        'v.source ->> ''key'' = ' || quote_literal(f.own ->> 'key'),
+        howdah.fitting(jsonb_strip_nulls(jsonb_build_object(
+            'created_after', f.own -> 'finished_after',
+            'created_before', f.own -> 'finished_before'))),
+        -- What is no object is left to it to refuse.
+        howdah.fitting(CASE WHEN f.own IS NULL THEN p_filter
+                            ELSE f.own - '{key,finished_after,finished_before}'::text[] END))
+    FROM (SELECT CASE jsonb_typeof(p_filter) WHEN 'object' THEN p_filter END AS own) AS f
+$$;
+
+-- Their ids.
+CREATE OR REPLACE FUNCTION howdah.find_letters(
+    p_queue text, p_filter jsonb DEFAULT '{}', p_ids uuid[] DEFAULT NULL
+) RETURNS SETOF uuid
+LANGUAGE plpgsql STABLE
+SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT v.id FROM %I.job AS v WHERE %s', __schema__,
+                                howdah.letters_fitting(p_queue, p_filter, p_ids));
+END
+$$;
+
 -- redrive: created, retry -> created, in the queue that it came from
 --
--- Moves dead letters that wait in a queue back to where they came from, or to p_destination, the
--- oldest first, after p_after, at most p_limit. Each has all its attempts again, its key and its turn
--- there, and this queue as its dead letter queue. Answers with how many were moved, how many were kept since
--- another live job stands in their way, and the last one looked at: null when there was none.
+-- Moves dead letters that wait in a queue, fit p_filter and are among p_ids back to where they came
+-- from, or to p_destination, the oldest first, after p_after, at most p_limit. Each has all its
+-- attempts again, its key and its turn there, and this queue as its dead letter queue. Answers with
+-- how many were moved, how many were kept since another live job stands in their way, and the last
+-- one looked at: null when there was none.
+DROP FUNCTION IF EXISTS howdah.redrive(text, int, text, uuid);
 CREATE OR REPLACE FUNCTION howdah.redrive(
     p_queue text, p_limit int DEFAULT 1000, p_destination text DEFAULT NULL,
-    p_after uuid DEFAULT NULL
+    p_after uuid DEFAULT NULL, p_filter jsonb DEFAULT '{}', p_ids uuid[] DEFAULT NULL
 ) RETURNS TABLE (moved bigint, kept bigint, last uuid)
 LANGUAGE plpgsql VOLATILE
+SET jit = off
 AS $$
 DECLARE
     v_job  record;
@@ -50,16 +89,11 @@ DECLARE
 BEGIN
     moved := 0;
     kept := 0;
-    FOR v_job IN
-        SELECT j.id, j.queue, j.priority, j.source
-        FROM howdah.job AS j
-        WHERE j.queue = p_queue
-          AND j.source IS NOT NULL
-          AND j.state IN ('created', 'retry')
-          AND j.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-        ORDER BY j.id
-        LIMIT p_limit
-        FOR UPDATE SKIP LOCKED
+    FOR v_job IN EXECUTE format(
+        'SELECT v.id, v.source FROM %I.job AS v WHERE %s AND v.id > %L ORDER BY v.id LIMIT %s'
+        ' FOR UPDATE SKIP LOCKED',
+        __schema__, howdah.letters_fitting(p_queue, p_filter, p_ids),
+        coalesce(p_after, '00000000-0000-0000-0000-000000000000'), coalesce(p_limit::text, 'ALL'))
     LOOP
         last := v_job.id;
         BEGIN
