@@ -46,6 +46,7 @@ class Draft:
     args: str
     timing: Timing
     policy: Policy
+    is_paused: bool = False
 
     def _draws(self) -> dict[str, Any]:
         """What its jobs draw from: the same for each, since their arguments are."""
@@ -85,6 +86,7 @@ class Draft:
             {**self.sender.said, **self._draws()},
             self.timing,
             self.policy,
+            self.is_paused,
         )
 
 
@@ -167,17 +169,19 @@ class Schedules:
         catch_up: CatchUp = "last",
         catch_up_limit: int = DEFAULT_CATCH_UP_LIMIT,
         jitter: timedelta | float = 0,
+        paused: bool = False,
     ) -> ScheduleRecord:
         """Make a schedule, or put this one in the place of the one of that name.
 
-        A pause stays. One that is due at the same times as before keeps its next tick.
+        One that is due at the same times as before keeps its next tick.
 
         Args:
             name: What it is called.
             task: The task, or `task.using(...)` for options of its jobs.
             cron: A cron expression, as for `@app.schedule`; or
             every: an interval of whole seconds.
-            tz: As for `@app.schedule`; so are the others.
+            tz: As for `@app.schedule`; so are those that follow.
+            paused: Send nothing until it is resumed. Without it, a pause stays.
 
         Raises:
             BadScheduleError: The expression, the interval or the zone cannot be used.
@@ -186,7 +190,7 @@ class Schedules:
         """
         timing = timing_of(cron=cron, every=every, tz=tz)
         policy = _policy(overlap, catch_up, catch_up_limit, jitter)
-        draft = Draft(name, task, _encoded(task, args), timing, policy)
+        draft = Draft(name, task, _encoded(task, args), timing, policy, paused)
         return await walk_async(scheduling.put(draft.definition()), self._run)
 
     async def list(self) -> list[ScheduleRecord]:
@@ -274,11 +278,12 @@ class SyncSchedules:
         catch_up: CatchUp = "last",
         catch_up_limit: int = DEFAULT_CATCH_UP_LIMIT,
         jitter: timedelta | float = 0,
+        paused: bool = False,
     ) -> ScheduleRecord:
         """Make or replace a schedule. As `Schedules.put`."""
         timing = timing_of(cron=cron, every=every, tz=tz)
         policy = _policy(overlap, catch_up, catch_up_limit, jitter)
-        draft = Draft(name, task, _encoded(task, args), timing, policy)
+        draft = Draft(name, task, _encoded(task, args), timing, policy, paused)
         return walk(scheduling.put(draft.definition()), self._run)
 
     def list(self) -> list[ScheduleRecord]:

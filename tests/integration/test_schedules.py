@@ -502,6 +502,17 @@ async def test_run_now_does_not_overlap_where_nothing_may(app: Howdah, report: A
     assert (True, False, first.id) == (first.is_new, second.is_new, second.id)
 
 
+async def test_one_may_be_paused_from_the_first(app: Howdah, report: Any) -> None:
+    put = await app.schedules.put("hourly", report, cron="0 * * * *", paused=True)
+    again = await app.schedules.put("hourly", report, cron="0 * * * *")
+    await app.schedules.resume("hourly")
+    later = app.sync.schedules.put("hourly", report, cron="0 * * * *", paused=True)
+
+    assert [True, True, True] == [put.is_paused, again.is_paused, later.is_paused]
+    assert put.paused_at == again.paused_at
+    assert put.revision == again.revision
+
+
 async def test_the_next_ticks_stand_on_the_clock_of_the_zone(
     app: Howdah, report: Any, half_past: datetime
 ) -> None:

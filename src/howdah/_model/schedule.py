@@ -62,6 +62,7 @@ class Definition:
     Attributes:
         args: The encoded arguments of each job.
         options: The options of each job, as `howdah.send` takes them.
+        is_paused: Whether it is paused with that. If not, it is as before.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Definition:
     options: dict[str, Any]
     timing: Timing
     policy: Policy
+    is_paused: bool = False
 
     def __post_init__(self) -> None:
         name: object = self.name
@@ -96,6 +98,7 @@ class Definition:
             "overlap": self.policy.overlap,
             "catch_up": self.policy.catch_up,
             "catch_up_limit": self.policy.catch_up_limit,
+            "is_paused": self.is_paused,
             "next_at": None if next_at is None else int(next_at.timestamp()),
         }
 

@@ -29,6 +29,11 @@ def seconds(text: str | None) -> float | None:
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
+def is_duration(text: str) -> bool:
+    """Whether `seconds` can read it."""
+    return _DURATION.match(text) is not None
+
+
 def duration(text: str) -> timedelta:
     """Read `90`, `90s`, `10m`, `2h` or `1d`.
 
@@ -68,7 +73,7 @@ def time(text: str | None) -> datetime | float | None:
         UsageError: It is neither.
         NaiveDatetimeError: It is a moment without a time zone.
     """
-    if text is None or _DURATION.match(text):
+    if text is None or is_duration(text):
         return seconds(text)
     return moment(text)
 

@@ -126,7 +126,7 @@ def send(
         replace=tuple(replace) if replace else None,
     )
     target = find_target(url=url, schema=schema, app=app, load=True)
-    query = _order(target, task, _words(arguments), queue, options)
+    query = _order(target, task, spoken(arguments), queue, options)
     patience = words.seconds(wait)
     with opened(target) as database:
         _tell(database, database.run(query), patience, as_json=as_json)
@@ -159,12 +159,21 @@ def _order(
             args=json.dumps(words.arguments(given)),
             options=options.to_json(),
         )
+    refuse_queue(queue)
+    sender = target.app.find_task(task).using(**said(options))
+    return sender.order((), fitting(sender, given)).query
+
+
+def refuse_queue(queue: str | None) -> None:
+    """Refuse to choose the queue of an app's task.
+
+    Raises:
+        UsageError: Somebody did.
+    """
     if queue is not None:
         raise UsageError(
             "cannot choose the queue of an app's task: leave out --queue, its code decides"
         )
-    sender = target.app.find_task(task).using(**_said(options))
-    return sender.order((), fitting(sender, given)).query
 
 
 def fitting(sender: Sender[..., Any], given: list[str]) -> dict[str, Any]:
@@ -186,7 +195,8 @@ def fitting(sender: Sender[..., Any], given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _said(options: SendOptions) -> dict[str, Any]:
+def said(options: SendOptions) -> dict[str, Any]:
+    """The options as `task.using` takes them."""
     return {name: getattr(options, name) for name in OPTION_NAMES}
 
 
@@ -211,5 +221,6 @@ def start_of(delay: str | None, start_after: str | None) -> Any:
     return words.seconds(delay) if delay is not None else words.moment(start_after)
 
 
-def _words(arguments: list[str] | None) -> list[str]:
+def spoken(arguments: list[str] | None) -> list[str]:
+    """The arguments of a job, from standard input where that is said."""
     return [sys.stdin.read()] if arguments == ["-"] else arguments or []

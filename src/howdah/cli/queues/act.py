@@ -11,12 +11,12 @@ from howdah._db import queue as queries
 from howdah._db import queueing
 from howdah._db.query import Runner
 from howdah._db.steps import walk
-from howdah._model.nearest import nearest
 from howdah._model.options import SendOptions
 from howdah._model.queue import QueueOptions
 from howdah.cli.database import opened
+from howdah.cli.doubts import warn_of_unknown_task
 from howdah.cli.options import AppOption, AsJson, Schema, Url, Yes
-from howdah.cli.output import print_json, say, warn
+from howdah.cli.output import print_json, say
 from howdah.cli.queues.look import Name, document
 from howdah.cli.target import find_target
 from howdah.cli.words import seconds
@@ -125,7 +125,7 @@ def pause(
             database.run(queries.pause_everything(by=by, reason=reason))
         elif task is not None:
             walk(queueing.pause_task(task, by=by, reason=reason), database.run)
-            _warn_unknown(task, database)
+            warn_of_unknown_task(task, database)
         else:
             walk(queueing.pause(name or "", {}, by=by, reason=reason), database.run)
         found = database.run(queries.pauses())
@@ -216,14 +216,6 @@ def _is_paused(name: str | None, task: str | None, database: Runner) -> bool:
         return record is not None and record.is_paused
     wanted = ("everything", "") if task is None else ("task", task)
     return wanted in {(one.kind, one.name) for one in database.run(queries.pauses())}
-
-
-def _warn_unknown(task: str, database: Runner) -> None:
-    is_known, names = database.run(queries.knows_task(task))
-    if not is_known:
-        near = nearest(task, names)
-        meant = "" if near is None else f"; did you mean {near!r}?"
-        warn(f"no job or worker knows task {task!r} yet{meant}")
 
 
 def _what(name: str | None, task: str | None) -> str:

@@ -10,6 +10,7 @@ COMMANDS = (
     Entry("list", "howdah.cli.schedules.look:list_schedules", "List schedules by name."),
     Entry("show", "howdah.cli.schedules.look:show", "All about one schedule."),
     Entry("next", "howdah.cli.schedules.look:next_ticks", "When it is due next."),
+    Entry("put", "howdah.cli.schedules.put:put", "Make one, or put it in another's place."),
     Entry("pause", "howdah.cli.schedules.act:pause", "Send nothing until it is resumed."),
     Entry("resume", "howdah.cli.schedules.act:resume", "End a pause."),
     Entry("run-now", "howdah.cli.schedules.act:run_now", "Send a job of it now."),

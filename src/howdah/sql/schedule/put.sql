@@ -6,12 +6,13 @@ WITH given AS (
     FROM jsonb_to_recordset(:schedules::text::jsonb)
         AS s (name text, task text, queue text, args jsonb, options jsonb, cron text, every bigint,
               tz text, jitter float8, overlap text, catch_up text, catch_up_limit int,
-              next_at bigint)),
+              next_at bigint, is_paused boolean)),
 put AS (
     INSERT INTO howdah.schedule AS s (name, task, queue, args, options, cron, every, tz, jitter,
-                                      overlap, catch_up, catch_up_limit, next_at, source)
+                                      overlap, catch_up, catch_up_limit, next_at, source, paused_at)
     SELECT g.name, g.task, g.queue, g.args, g.options, g.cron, g.every, g.tz, g.jitter,
-           g.overlap, g.catch_up, g.catch_up_limit, to_timestamp(g.next_at), :source::text
+           g.overlap, g.catch_up, g.catch_up_limit, to_timestamp(g.next_at), :source::text,
+           CASE WHEN g.is_paused THEN howdah.now() END
     FROM given AS g
     ORDER BY g.name
     ON CONFLICT (name) DO UPDATE
@@ -27,6 +28,7 @@ put AS (
         catch_up       = excluded.catch_up,
         catch_up_limit = excluded.catch_up_limit,
         source         = excluded.source,
+        paused_at      = coalesce(s.paused_at, excluded.paused_at),
         revision       = s.revision + 1,
         updated_at     = howdah.now(),
         next_at        = CASE WHEN (s.cron, s.every, s.tz)
@@ -38,5 +40,6 @@ put AS (
           (excluded.task, excluded.queue, excluded.args, excluded.options, excluded.cron,
            excluded.every, excluded.tz, excluded.jitter, excluded.overlap, excluded.catch_up,
            excluded.catch_up_limit, excluded.source)
+       OR (s.paused_at IS NULL AND excluded.paused_at IS NOT NULL)
     RETURNING s.name)
 SELECT p.name FROM put AS p ORDER BY p.name
