@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from howdah import Claim, Howdah, JobState, SyncClaim
+from howdah._db import by_hand
 from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah.errors import (
@@ -61,6 +63,43 @@ async def test_a_claim_that_finds_nothing_leaves_nothing(app: Howdah, desk: Desk
     assert [] == await app.claim("q")
     assert 0 == leases(desk)
     assert 0 == desk.value("SELECT count(*) FROM howdah.hand_hint")
+
+
+async def test_two_who_claim_first_leave_one_hint_where_somebody_keeps_house(
+    app: Howdah, desk: Desk, open_desk: Callable[[], Desk]
+) -> None:
+    other = open_desk()
+    for _ in range(3):
+        desk.send()
+    with other.transaction():
+        other.sql("SELECT FROM howdah.claim_jobs('q')")
+        desk.sql("SELECT FROM howdah.claim_jobs('q')")
+    assert 2 == desk.value("SELECT count(*) FROM howdah.hand_hint")
+
+    assert 1 == len(await app.claim("q"))
+
+    assert 1 == desk.value("SELECT count(*) FROM howdah.hand_hint")
+
+
+async def test_no_job_is_skipped_while_hints_are_forgotten(
+    app: Howdah, desk: Desk, open_desk: Callable[[], Desk]
+) -> None:
+    other = open_desk()
+    sent: set[UUID] = set()
+    found: list[UUID] = []
+    for _ in range(5):
+        with other.transaction():
+            # Committed after those behind it were claimed.
+            sent.add(other.send())
+            sent |= {desk.send() for _ in range(3)}
+            desk.sql("INSERT INTO howdah.hand_hint (queue, hints) VALUES ('q', '')")
+            desk.sql("UPDATE howdah.hand_hint SET moves = 0")
+            found += [claim.id for claim in await app.claim("q", limit=3)]
+            desk.run(by_hand.forget_hints())
+    found += [claim.id for claim in await app.claim("q", limit=20)]
+
+    assert sent == set(found)
+    assert len(sent) == len(found)
 
 
 async def test_a_job_that_is_settled_is_over_and_so_is_its_lease(app: Howdah, desk: Desk) -> None:

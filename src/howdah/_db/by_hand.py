@@ -66,6 +66,11 @@ def tend() -> Query[bool]:
     return Query("by_hand/tend", {}, _scalar)
 
 
+def forget_hints() -> Query[int]:
+    """Forget hints that serve nobody. Answers with how many."""
+    return Query("by_hand/forget_hints", {}, _scalar)
+
+
 def _named(record: ClaimRecord) -> Mapping[str, Any]:
     return {"id": str(record.id), "fence": record.fence}
 

@@ -8,6 +8,7 @@ import pytest
 
 from howdah._db import by_hand
 from howdah._db import job as jobs
+from howdah._db import queue as queues
 from howdah._db import worker as workers
 from howdah._db.by_hand import ClaimRecord
 from howdah.errors import JobLostError
@@ -108,9 +109,75 @@ def a_worker_beats_while_one_of_its_jobs_is_settled_by_hand(stage: Stage) -> Non
             stage.desk.run(workers.beat([claim.worker]))
 
 
+def _hint(desk: Desk, queue: str = "q", moves: int = 0) -> None:
+    desk.sql("INSERT INTO howdah.hand_hint (queue, hints, moves) VALUES (%s, '', %s)", queue, moves)
+
+
+def _hints(desk: Desk) -> list[tuple[str, int]]:
+    return desk.sql("SELECT queue, moves FROM howdah.hand_hint ORDER BY 1, 2")
+
+
+def of_two_hints_of_a_queue_the_better_one_stays(stage: Stage) -> None:
+    for queue, moves in (("q", 3), ("q", 7), ("q", 7), ("q", 0), ("other", 0)):
+        _hint(stage.desk, queue, moves)
+
+    assert 3 == stage.desk.run(by_hand.forget_hints())
+    assert [("other", 0), ("q", 7)] == _hints(stage.desk)
+
+
+def a_deleted_queue_keeps_no_hint_once_it_is_empty(stage: Stage) -> None:
+    for queue in ("known", "empty", "full"):
+        stage.desk.run(queues.put(queue, {}))
+        _hint(stage.desk, queue)
+    stage.desk.send(queue="full")
+    stage.desk.sql("SELECT howdah.delete_queue(q, true) FROM unnest('{empty,full}'::text[]) AS q")
+
+    assert 1 == stage.desk.run(by_hand.forget_hints())
+    assert [("full", 0), ("known", 0)] == _hints(stage.desk)
+
+
+def hints_are_forgotten_beside_a_claim_that_is_not_committed(stage: Stage) -> None:
+    for _ in range(2):
+        _hint(stage.desk)
+    with stage.meanwhile() as other:
+        other.sql("SELECT FROM howdah.hand_hint FOR NO KEY UPDATE")
+        with without_waiting(stage.desk):
+            stage.desk.run(by_hand.forget_hints())
+
+
 HAND = "functions/19_by_hand"
 
 GUARDS = [
+    Guard(
+        HAND,
+        "k.queue = h.queue AND (k.moves, k.ctid) > (h.moves, h.ctid)",
+        "(k.moves, k.ctid) > (h.moves, h.ctid)",
+        of_two_hints_of_a_queue_the_better_one_stays,
+    ),
+    Guard(
+        HAND,
+        "(k.moves, k.ctid) > (h.moves, h.ctid)",
+        "k.ctid <> h.ctid",
+        of_two_hints_of_a_queue_the_better_one_stays,
+    ),
+    Guard(
+        HAND,
+        " AND q.deleted_at IS NOT NULL",
+        "",
+        a_deleted_queue_keeps_no_hint_once_it_is_empty,
+    ),
+    Guard(
+        HAND,
+        "j.queue = h.queue AND j.ready_xid IS NOT NULL AND j.line IS NULL",
+        "false",
+        a_deleted_queue_keeps_no_hint_once_it_is_empty,
+    ),
+    Guard(
+        HAND,
+        "FOR UPDATE OF h SKIP LOCKED",
+        "FOR UPDATE OF h",
+        hints_are_forgotten_beside_a_claim_that_is_not_committed,
+    ),
     Guard(
         HAND,
         "UPDATE howdah.worker AS w SET by_hand = w.by_hand - 1 WHERE w.id = v_worker;",

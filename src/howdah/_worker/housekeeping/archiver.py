@@ -1,9 +1,10 @@
-"""Makes day partitions ahead, drops those whose day is over, and tidies lanes, windows and keys."""
+"""Makes day partitions ahead, drops those whose day is over, and tidies lanes, hints, windows, keys."""
 
 from __future__ import annotations
 
 import time
 
+from howdah._db import by_hand
 from howdah._db import queue as queues
 from howdah._db import worker as workers
 from howdah._model.notice import Notice, WarningKind
@@ -44,6 +45,7 @@ class Archiver:
         )
         deleted = self._link.run(strays, deadline=LONG)
         self._link.run(workers.dedupe_lanes(), deadline=LONG)
+        self._link.run(by_hand.forget_hints(), deadline=LONG)
         while self._link.run(workers.prune_windows(limit=WINDOWS_BATCH)) == WINDOWS_BATCH:
             pass
         self._free_keys()

@@ -97,6 +97,42 @@ BEGIN
 END
 $$;
 
+-- Forgets hints that serve nobody: of those that two first claimers left, all but the one that was
+-- moved on most, and those of queues that are deleted and empty. Answers with how many.
+--
+-- It waits for nobody, since whoever claims may be in a long transaction of somebody's own, and
+-- nobody waits for it, since claims pass over a hint that is locked. A hint that is lost costs the
+-- next claim one long look; none is made of two.
+CREATE OR REPLACE FUNCTION howdah.forget_hints() RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    v_count bigint;
+BEGIN
+    DELETE FROM howdah.hand_hint AS d
+    WHERE d.ctid = ANY (ARRAY(
+        SELECT h.ctid
+        FROM howdah.hand_hint AS h
+        WHERE EXISTS (
+                SELECT FROM howdah.hand_hint AS k
+                WHERE k.queue = h.queue AND (k.moves, k.ctid) > (h.moves, h.ctid))
+           OR EXISTS (
+                SELECT FROM howdah.queue AS q
+                WHERE q.name = h.queue AND q.deleted_at IS NOT NULL)
+              -- Dead letters are stored in a queue that is deleted, too.
+              AND NOT EXISTS (
+                SELECT FROM howdah.job AS j
+                WHERE j.queue = h.queue AND j.ready_xid IS NOT NULL AND j.line IS NULL)
+        FOR UPDATE OF h SKIP LOCKED));
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END
+$$;
+
 -- claim_jobs: created, retry -> active
 CREATE OR REPLACE FUNCTION howdah.claim_jobs(
     p_queue text, p_limit int DEFAULT 1, p_lease float8 DEFAULT 300
@@ -282,5 +318,6 @@ BEGIN
     PERFORM howdah.promote(1000);
     PERFORM howdah.sweep(3);
     PERFORM howdah.expire(interval '10 seconds', 100);
+    PERFORM howdah.forget_hints();
 END
 $$;

@@ -1,0 +1,2 @@
+-- Forgets hints of claims by hand that serve nobody.
+SELECT howdah.forget_hints()
