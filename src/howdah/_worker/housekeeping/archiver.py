@@ -1,4 +1,4 @@
-"""Makes day partitions ahead, drops those whose day is over, and tidies lanes, hints, windows, keys."""
+"""Makes day partitions ahead, drops those that are over, and tidies lanes, hints, windows, keys."""
 
 from __future__ import annotations
 
