@@ -52,6 +52,7 @@ class _Held:
         args: The arguments by parameter name, as JSON values.
         attempt: 1 for the first.
         fence: The number of this claim. It only rises.
+        scheduled_for: The tick for which a schedule sent the job, in UTC; None for any other job.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class _Held:
         "key",
         "priority",
         "queue",
+        "scheduled_for",
         "tags",
         "task",
     )
@@ -79,6 +81,7 @@ class _Held:
         self.fence = record.fence
         self.key = record.key
         self.tags = record.tags
+        self.scheduled_for = record.scheduled_for
         self.args: Mapping[str, Any] = json.loads(record.args)
 
     def __repr__(self) -> str:

@@ -133,6 +133,34 @@ async def test_a_handler_reads_it_also_in_a_thread_in_a_line_and_in_a_batch(
     assert dict.fromkeys(seen, tick) == seen
 
 
+@pytest.mark.parametrize("options", [{}, {"deadline": 7200}, {"group": "g"}], ids=str)
+async def test_whoever_claims_by_hand_reads_it(
+    app: Howdah,
+    fire: Callable[[], float],
+    clock: Clock,
+    desk: Desk,
+    tick: datetime,
+    options: dict[str, Any],
+) -> None:
+    @app.task
+    async def report() -> None: ...
+
+    await app.schedules.put("s", report.using(**options), cron="0 * * * *", catch_up="all")
+    clock.advance(3 * HOUR)
+    fire()
+    await report.using(**options).send()
+
+    (first,) = await app.claim("default")
+    (second,) = app.sync.claim("default")
+    ((third,),) = desk.sql("SELECT scheduled_for FROM howdah.claim_jobs('default')")
+    (sent,) = await app.claim("default")
+
+    assert [tick, tick + HOUR] == [first.scheduled_for, second.scheduled_for]
+    assert first.scheduled_for is not None
+    assert UTC is first.scheduled_for.tzinfo
+    assert (tick + 2 * HOUR, None) == (third, sent.scheduled_for)
+
+
 async def test_it_stays_through_a_retry_by_hand_and_goes_with_a_dead_letter(
     app: Howdah, fire: Callable[[], float], desk: Desk, clock: Clock, tick: datetime
 ) -> None:

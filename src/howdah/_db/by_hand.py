@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from howdah._db import wire
 from howdah._db.query import Query, Row
 
 
@@ -24,6 +26,7 @@ class ClaimRecord:
     args: str
     key: str | None
     tags: tuple[str, ...]
+    scheduled_for: datetime | None = None
 
 
 def claim(queue: str, *, limit: int, lease: float) -> Query[list[ClaimRecord]]:
@@ -91,6 +94,7 @@ def _records(rows: Sequence[Row]) -> list[ClaimRecord]:
             args=row[6],
             key=row[7],
             tags=tuple(json.loads(row[8])) if row[8] else (),
+            scheduled_for=wire.moment(row[9]),
         )
         for row in rows
     ]

@@ -134,11 +134,12 @@ END
 $$;
 
 -- claim_jobs: created, retry -> active
-CREATE OR REPLACE FUNCTION howdah.claim_jobs(
+DROP FUNCTION IF EXISTS howdah.claim_jobs(text, int, float8);
+CREATE FUNCTION howdah.claim_jobs(
     p_queue text, p_limit int DEFAULT 1, p_lease float8 DEFAULT 300
 ) RETURNS TABLE (
     id uuid, fence bigint, attempt int, queue text, task text, priority smallint, args jsonb,
-    key text, tags text[]
+    key text, tags text[], scheduled_for timestamptz
 )
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -168,7 +169,9 @@ BEGIN
                    count(c.id))
         FROM claimed AS c)
     SELECT c.id::uuid, c.fence, c.attempt, c.queue, c.task, c.priority, c.args::jsonb, c.key,
-           c.tags::text[]
+           c.tags::text[],
+           -- What howdah.told says: of a job, the place of the hint holds it.
+           to_timestamp(nullif(split_part(c.hint, ' ', 2), '')::float8)
     FROM kept AS k
     JOIN claimed AS c ON c.id IS NOT NULL;
     GET DIAGNOSTICS v_count = ROW_COUNT;
