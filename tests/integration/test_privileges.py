@@ -21,6 +21,7 @@ DEFINERS = {
     "send_flow",
     "must_ask",
     "line_up",
+    "hold_head",
     "wake",
     "queue_names",
     "ready_jobs",

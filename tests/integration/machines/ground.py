@@ -22,7 +22,7 @@ from tests.integration.desk import Claim, Desk
 T = TypeVar("T")
 
 TABLES = (
-    *("job", "archive", "worker", "lane", "line", "queue", "pause", "blocked_key"),
+    *("job", "archive", "worker", "lane", "line", "line_head", "queue", "pause", "blocked_key"),
     *("quota", "quota_queue", "slot", "begun", "throttle", "dependency", "schedule", "tick"),
 )
 # Later than the server's start, which counts as a beat of all workers.
@@ -42,11 +42,12 @@ DECLARE
     v_text text;
 BEGIN
     FOR v_text IN
-        SELECT pg_catalog.replace(
+        SELECT pg_catalog.regexp_replace(
                    pg_catalog.replace(pg_catalog.pg_get_functiondef(p.oid), ' / 200.0', ' * 1.0'),
-                   'random() < p_taken', '0 < p_taken')
+                   'random\\(\\) < (p_taken|1.0|0.2)', '0 < \\1', 'g')
         FROM pg_catalog.pg_proc AS p
-        WHERE p.oid IN ('howdah.move_lines'::regproc, 'howdah.claim_line'::regproc)
+        WHERE p.oid IN ('howdah.move_lines'::regproc, 'howdah.move_heads'::regproc,
+                        'howdah.claim_line'::regproc)
     LOOP
         EXECUTE v_text;
     END LOOP;

@@ -178,6 +178,9 @@ BEGIN
             USING ERRCODE = 'HW005', DETAIL = '{}',
                   HINT = 'Send it in a READ COMMITTED transaction, or use a key.';
     END IF;
+    IF v_policy IN ('key_strict_fifo', 'stately') THEN
+        PERFORM howdah.hold_head(p_queue, v_line);
+    END IF;
     FOR i IN 1..20 LOOP
         INSERT INTO howdah.job (id, queue, task, priority, args, key, tags, retry, expire_in,
                                 retention, start_after, ready_xid, deadline, held, policy, line,

@@ -33,11 +33,14 @@ BEGIN
                -- One that was over before sends were numbered was sent before all that are.
                CASE WHEN b.policy IN ('key_strict_fifo', 'stately') THEN coalesce(b.sending, 0) END
         FROM back AS b
-        RETURNING queue, priority, flow_id, policy, line, limits INTO v_lane;
+        RETURNING queue, priority, flow_id, policy, line, limits, sending INTO v_lane;
         IF FOUND THEN
             IF v_lane.line IS NOT NULL THEN
                 PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits,
                                        ARRAY[v_lane.line]);
+            END IF;
+            IF v_lane.sending IS NOT NULL THEN
+                PERFORM howdah.hold_head(v_lane.queue, v_lane.line, v_lane.sending);
             END IF;
             IF v_lane.flow_id IS NOT NULL THEN
                 PERFORM howdah.rejoin(p_id);

@@ -190,9 +190,14 @@ AS $$
                   SELECT o.limits
                   FROM found AS x
                   CROSS JOIN LATERAL (
+                      SELECT coalesce(min(k.sent_from), 0) AS sent_from
+                      FROM howdah.line_head AS k
+                      WHERE x.policy IN ('key_strict_fifo', 'stately')
+                        AND k.queue = p_queue AND k.line = x.line) AS a
+                  CROSS JOIN LATERAL (
                       SELECT j.limits FROM howdah.job AS j
                       WHERE x.policy IN ('key_strict_fifo', 'stately')
-                        AND j.queue = p_queue AND j.line = x.line
+                        AND j.queue = p_queue AND j.line = x.line AND j.sending >= a.sent_from
                         AND j.policy IN ('key_strict_fifo', 'stately')
                       ORDER BY j.sending, j.id
                       LIMIT 1) AS o) AS d,
@@ -257,14 +262,16 @@ END
 $$;
 
 -- Whether the job at the head of a line with a policy must wait for another of its line.
+DROP FUNCTION IF EXISTS howdah.must_wait(text, text, text);
 CREATE OR REPLACE FUNCTION howdah.must_wait(
-    p_policy text, p_queue text, p_line text
+    p_policy text, p_queue text, p_line text, p_lap bigint
 ) RETURNS boolean
 LANGUAGE sql STABLE
 AS $$
     SELECT EXISTS (
                SELECT FROM howdah.job AS j
-               WHERE j.queue = p_queue AND j.line = p_line AND j.state = 'active'
+               WHERE j.queue = p_queue AND j.line = p_line AND coalesce(j.lap, 0) = p_lap
+                 AND j.state = 'active'
                  AND j.policy IN ('singleton', 'stately', 'key_strict_fifo'))
         -- A job of the line has failed, and is neither retried nor deleted yet.
         OR p_policy = 'key_strict_fifo' AND EXISTS (

@@ -189,15 +189,18 @@ BEGIN
         v_taking := nextval(format('%I.taking', __schema__)::regclass);
         -- Drawn once: by rows it would name some of the slots that are held, and not the others.
         v_chance := random();
+        IF v_alone THEN
+            PERFORM howdah.move_heads(p_queue, v_lines, v_taking);
+        END IF;
         -- In a later snapshot than the locks.
         RETURN QUERY
         WITH head AS MATERIALIZED (
             SELECT l.place, l.line, l.from_xid, l.from_id, coalesce(f.id, h.id) AS id,
                    CASE WHEN f.id IS NOT NULL THEN f.limits ELSE h.limits END AS limits,
-                   h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone,
+                   h.policy IN ('singleton', 'stately', 'key_strict_fifo') IS TRUE AS alone, a.lap,
                    CASE WHEN h.policy IN ('singleton', 'stately', 'key_strict_fifo')
                         THEN v_alone AND coalesce(f.is_next, true)
-                             AND NOT howdah.must_wait(h.policy, p_queue, l.line)
+                             AND NOT howdah.must_wait(h.policy, p_queue, l.line, coalesce(a.lap, 0))
                         ELSE true END AS may
             FROM unnest(v_lines, v_xids, v_ids) WITH ORDINALITY AS l (line, from_xid, from_id, place)
             CROSS JOIN LATERAL (
@@ -219,6 +222,12 @@ BEGIN
                             ORDER BY j.ready_xid, j.id
                             LIMIT 1) AS f) AS u
                 LIMIT 1) AS h
+            -- Read with the jobs: one that comes back moves them.
+            CROSS JOIN LATERAL (
+                SELECT coalesce(min(k.sent_from), 0) AS sent_from, max(k.lap) AS lap
+                FROM howdah.line_head AS k
+                WHERE h.policy IN ('singleton', 'stately', 'key_strict_fifo')
+                  AND k.queue = p_queue AND k.line = l.line) AS a
             -- Whatever became claimable first: the one that was sent first is next, and the others
             -- wait while it waits for its retry. Of stately jobs no two could wait for one.
             LEFT JOIN LATERAL (
@@ -227,7 +236,7 @@ BEGIN
                 FROM howdah.job AS j
                 -- The first of these here, not where it is joined: other lines are not looked at.
                 WHERE h.policy IN ('key_strict_fifo', 'stately')
-                  AND j.queue = p_queue AND j.line = l.line
+                  AND j.queue = p_queue AND j.line = l.line AND j.sending >= a.sent_from
                   AND j.policy IN ('key_strict_fifo', 'stately')
                 ORDER BY j.sending, j.id
                 LIMIT 1) AS f ON true),
@@ -383,7 +392,10 @@ BEGIN
                 worker_id  = p_worker,
                 started_at = howdah.now(),
                 expire_at  = howdah.now() + CASE WHEN j.expire_in IS NOT NULL
-                                                 THEN least(j.expire_in, interval '100 years') END
+                                                 THEN least(j.expire_in, interval '100 years') END,
+                lap        = CASE WHEN j.policy IN ('singleton', 'stately', 'key_strict_fifo')
+                                  THEN (SELECT coalesce(h.lap, 0) FROM head AS h
+                                        WHERE h.line = j.line LIMIT 1) END
             WHERE j.ctid = ANY (ARRAY(SELECT t.t FROM taken AS t))
             RETURNING j.*),
         -- Slots that are taken now or later have this number or a higher one.
@@ -411,6 +423,13 @@ BEGIN
                   -- To look for each of very many would cost more than it spares.
                   HAVING count(DISTINCT x.taking) <= 200) AS o
             WHERE q.name = o.name),
+        -- No sender makes this row. By chance, since many keys live for a few jobs only.
+        heads AS (
+            INSERT INTO howdah.line_head (queue, line)
+            SELECT c.queue, c.line
+            FROM claimed AS c
+            JOIN head AS h ON h.line = c.line
+            WHERE c.policy = 'singleton' AND h.lap IS NULL AND random() < 0.2),
         slots AS (
             INSERT INTO howdah.slot (job_id, name, key, taking)
             SELECT DISTINCT c.id, q.name, howdah.key_of(e.entry), v_taking

@@ -115,7 +115,7 @@ BEGIN
                 dead_letter = p_queue,
                 source      = NULL
             WHERE j.id = v_job.id
-            RETURNING j.queue, j.priority, j.line, j.limits, j.policy INTO v_lane;
+            RETURNING j.queue, j.priority, j.line, j.limits, j.policy, j.sending INTO v_lane;
             moved := moved + 1;
             -- It is the retry of the one that failed: were that still in its way, it would never run.
             IF v_lane.policy = 'key_strict_fifo' THEN
@@ -125,6 +125,9 @@ BEGIN
             IF v_lane.line IS NOT NULL THEN
                 PERFORM howdah.line_up(v_lane.queue, v_lane.priority, v_lane.limits,
                                        ARRAY[v_lane.line]);
+            END IF;
+            IF v_lane.sending IS NOT NULL THEN
+                PERFORM howdah.hold_head(v_lane.queue, v_lane.line, v_lane.sending);
             END IF;
             PERFORM howdah.wake(v_lane.queue, v_lane.priority);
         EXCEPTION WHEN unique_violation THEN

@@ -11,6 +11,7 @@ ALTER FUNCTION howdah.send_receipt SECURITY DEFINER SET search_path = pg_catalog
 ALTER FUNCTION howdah.send_plain SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.send_flow SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.must_ask SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION howdah.hold_head SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.line_up SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.wake SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION howdah.queue_names SECURITY DEFINER SET search_path = pg_catalog, pg_temp;

@@ -12,4 +12,4 @@ doubles AS (
     WHERE k.name = d.name AND k.queue = d.queue AND k.ctid < d.ctid
     RETURNING d.name)
 SELECT (SELECT count(*) FROM stale), (SELECT count(*) FROM over), (SELECT count(*) FROM doubles),
-       howdah.forget_lines(10000)
+       howdah.forget_lines(10000), howdah.forget_heads(10000)
