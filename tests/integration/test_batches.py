@@ -96,7 +96,7 @@ async def test_what_was_sent_comes_back_as_its_type_with_what_is_known_of_the_jo
 
 
 async def test_a_smaller_batch_begins_when_its_first_job_has_waited(app: Howdah) -> None:
-    sizes = Sizes(app, Batch(size=100, wait=0.3))
+    sizes = Sizes(app, Batch(size=100, wait=1.5))
 
     async with working(app, QUICK):
         first, second = await sizes.task.send(1), await sizes.task.send(2)
@@ -150,7 +150,7 @@ async def test_an_exception_that_is_returned_is_retried_by_the_policy_and_the_ot
 ) -> None:
     seen: list[list[tuple[int, int]]] = []
 
-    @app.task(batch=Batch(size=3, wait=0.2), retry=Retry(limit=2, delay=0))
+    @app.task(batch=Batch(size=3, wait=0.5), retry=Retry(limit=2, delay=0))
     async def flaky(jobs: list[BatchJob[int]]) -> list[Outcome[int]]:
         seen.append([(job.value, job.attempt) for job in jobs])
         return [ValueError("again") if job.value == job.attempt else job.value for job in jobs]
@@ -228,7 +228,7 @@ async def test_a_handler_in_a_thread_is_given_batches_too(app: Howdah) -> None:
 
 
 async def test_batch_tasks_and_plain_ones_may_share_a_queue(app: Howdah) -> None:
-    sizes = Sizes(app, Batch(size=50, wait=0.5))
+    sizes = Sizes(app, Batch(size=50, wait=1.5))
 
     @app.task
     async def plain(number: int) -> int:
@@ -372,7 +372,7 @@ async def test_who_is_over_its_time_expires_and_the_others_are_run_again(app: Ho
 
 
 async def test_gathering_takes_at_most_half_of_a_time_limit(app: Howdah) -> None:
-    sizes = Sizes(app, Batch(size=100, wait=LONG), expire_in=1.0)
+    sizes = Sizes(app, Batch(size=100, wait=LONG), expire_in=4.0)
     job = await sizes.task.send(1)
     async with working(app, QUICK):
         result = await job.result(timeout=20)

@@ -16,15 +16,13 @@ from tests.integration.desk import PATIENCE, Desk
 
 CROWD = 20_000
 CLAIMERS = 2
+# Whatever is under way when it is sent, and a few claims of each claimer.
+BEFORE_IT = 100
 
+SEND = "SELECT howdah.send('q', 't', '{}', %s::text::jsonb)"
 SENT = """
     SELECT count(howdah.send('q', 't', '{}', %s::text::jsonb))
     FROM pg_catalog.generate_series(1, %s)
-"""
-# From before its commit until a worker had it, on the clock of the server.
-DELAY = """
-    SELECT extract(epoch FROM v.started_at - v.created_at)::float8
-    FROM howdah.jobs AS v WHERE v.id = %s::text::uuid
 """
 
 
@@ -37,7 +35,7 @@ DELAY = """
     ],
     ids=["of another group", "of no group", "of another key of a limit"],
 )
-def test_one_job_starts_within_a_second_beside_twenty_thousand_of_a_group(
+def test_one_job_is_among_the_next_beside_twenty_thousand_of_a_group(
     desk: Desk, open_desk: Callable[[], Desk], crowd: dict[str, object], other: dict[str, object]
 ) -> None:
     desk.run(queues.register({"q": None}))
@@ -59,12 +57,15 @@ def test_one_job_starts_within_a_second_beside_twenty_thousand_of_a_group(
 
     with ThreadPoolExecutor(CLAIMERS) as threads:
         running = [threads.submit(work, open_desk()) for _ in range(CLAIMERS)]
-        all_claim.wait(PATIENCE)
-        sent = desk.value("SELECT howdah.send('q', 't', '{}', %s::text::jsonb)", json.dumps(other))
-        while began.get(timeout=PATIENCE) != str(sent):
-            pass
-        is_over.set()
+        try:
+            all_claim.wait(PATIENCE)
+            sent = str(desk.value(SEND, json.dumps(other)))
+            before = -began.qsize()
+            while began.get(timeout=PATIENCE) != sent:
+                before += 1
+        finally:
+            is_over.set()
         for one in running:
             one.result()
 
-    assert desk.value(DELAY, str(sent)) < 1
+    assert before <= BEFORE_IT

@@ -29,7 +29,7 @@ def signals() -> Signals:
 
 @pytest.fixture
 async def link(database_url: str, schema: str, signals: Signals) -> AsyncIterator[Link]:
-    made = Link(database_url, schema, role=ROLE, signals=signals, deadline=0.5)
+    made = Link(database_url, schema, role=ROLE, signals=signals, deadline=2.0)
     yield made
     await made.close()
 
@@ -51,7 +51,7 @@ async def test_a_statement_that_takes_too_long_is_given_up_and_ends_on_the_serve
     with desk.transaction():
         desk.sql("LOCK TABLE howdah.worker")
 
-        with pytest.raises(DatabaseError, match=r"no answer to worker/list in 0\.5 s"):
+        with pytest.raises(DatabaseError, match=r"no answer to worker/list in 2 s"):
             await link.run(fleet.workers())
         # The lock is still held: it has not ended because it got its answer.
         await until_gone(desk, pid)
@@ -82,13 +82,13 @@ async def test_a_statement_whose_asker_is_cancelled_ends_on_the_server(
 async def test_a_server_that_says_nothing_is_given_up(
     proxy: Proxy, schema: str, signals: Signals
 ) -> None:
-    link = Link(proxy.url, schema, role=ROLE, signals=signals, deadline=0.2)
+    link = Link(proxy.url, schema, role=ROLE, signals=signals, deadline=1.0)
     await link.open()
     proxy.freeze()
 
     # The first finds its connection silent, the second can open no other.
     for _ in range(2):
-        with pytest.raises(DatabaseError, match=r"in 0\.2 s"):
+        with pytest.raises(DatabaseError, match="in 1 s"):
             await link.run(fleet.workers())
 
     proxy.thaw()

@@ -95,6 +95,7 @@ async def test_what_waits_in_a_full_queue_begins_as_soon_as_one_has_ended(app: H
     assert 1 == yard.most["mail"]
 
 
+@pytest.mark.standard("an idle worker is told of each job")
 async def test_a_job_of_another_queue_wakes_a_worker_while_one_is_full(app: Howdah) -> None:
     yard = Yard(app)
     settings = WorkerSettings(concurrency=6, queue_concurrency={"mail": 1}, poll=SLOW)
@@ -161,7 +162,7 @@ async def test_a_batch_that_is_begun_unfilled_waits_while_enough_run(app: Howdah
         await yard.hold("search", len(jobs))
 
     ids = [(await tag.send(1)).id, *await yard.index.send_many([(1,), (2,)])]
-    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=SLOW)
+    settings = WorkerSettings(concurrency=6, queue_concurrency={"search": 1}, poll=0.2)
 
     async with working(app, settings):
         await yard.until(search=1)

@@ -53,7 +53,9 @@ class Running:
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """The log lines of one event, written as JSON."""
-        lines = [line for line in self.text.splitlines() if line.startswith("{")]
+        # The last line may still be on its way.
+        whole = self.text.rpartition("\n")[0]
+        lines = [line for line in whole.splitlines() if line.startswith("{")]
         return [found for line in lines if (found := json.loads(line)).get("event") == event]
 
     def wait_for(self, event: str, *, times: int = 1) -> dict[str, Any]:

@@ -87,7 +87,7 @@ async def test_what_is_due_later_does_not_run(howdah: Testbed, howdah_app: Howda
     async def later() -> None: ...
 
     await fail.send()
-    await later.using(start_after=timedelta(seconds=1)).send()
+    await later.using(start_after=timedelta(minutes=1)).send()
 
     done = await howdah.drain()
 
