@@ -4,6 +4,10 @@
 -- where there are few, else some that are drawn by lot anew each time. So whichever line has the
 -- oldest job, some claim soon looks there. Lines that a failed job blocks do not count: the lane
 -- would come first for a job that nobody may claim, and those beside it would profit.
+--
+-- An index by age would leave nothing to chance. But every job in a line would pay for it at its send
+-- and at its claim; behind an old snapshot each look would walk what has gone from its front, where
+-- lines have positions; and there blocked keys would stand, however many their jobs.
 
 CREATE OR REPLACE FUNCTION howdah.aged(
     p_ageing jsonb, p_queue text, p_priority smallint, p_from xid8
