@@ -8,6 +8,7 @@ import pytest
 
 from howdah import Howdah
 from howdah.testing import Testbed
+from tests.integration.flows.tasks import Tasks
 
 
 @pytest.fixture
@@ -16,3 +17,9 @@ def howdah(database_url: str) -> Iterator[Testbed]:
     with Testbed.open(Howdah(), url=database_url) as made:
         yield made
         made.app.sync.close()
+
+
+@pytest.fixture
+def tasks(howdah: Testbed) -> Tasks:
+    """The tasks of that app."""
+    return Tasks(howdah.app)

@@ -12,13 +12,8 @@ from howdah._model.outcome import Verdict
 from howdah.errors import JobNotFoundError
 from howdah.testing import Testbed
 from tests.integration.desk import Desk, wait_until_blocked
-from tests.integration.flows.test_flow import Tasks, state
+from tests.integration.flows.tasks import Tasks, state
 from tests.integration.kin import blockers, family
-
-
-@pytest.fixture
-def tasks(howdah: Testbed) -> Tasks:
-    return Tasks(howdah.app)
 
 
 def failed_family(desk: Desk) -> tuple[UUID, UUID]:
