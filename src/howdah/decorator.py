@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, Never, final, overload
 from typing_extensions import ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from howdah._model.batch import Batch, Batching, BatchSignature, batching_of
-from howdah._model.limits import Key, Limit, Rate
+from howdah._model.limits import Key, Limit, Rate, several
 from howdah._model.options import SendOptions, refuse_unknown
 from howdah._model.payload import Signature
 from howdah._model.retry import Retry
@@ -218,7 +218,7 @@ class TaskDecorator:
             local_names = sys._getframe(1 if fn is None else 2).f_locals
             called = name or function.__name__
             where = _executor(called, function, executor, takes_many=batch is not None)
-            drawn = (limits,) if isinstance(limits, Limit | Rate) else tuple(limits)
+            drawn = several(limits)
             return self._register(
                 NewTask(
                     function, called, queue, options, where, local_names, drawn, group_by, batch

@@ -16,6 +16,7 @@ from howdah._db.sent import Sent
 from howdah._model.flow import blanks_in, has_blanks, template_of
 from howdah._model.identity import JobIds
 from howdah._model.limits import NO_DRAWS, Draws
+from howdah._model.options import OPTION_NAMES
 from howdah.errors import UsageError
 from howdah.plan import Draft, Plan, Step
 
@@ -113,18 +114,20 @@ def call_of(sender: Sender[..., R], args: tuple[Any, ...], kwargs: Mapping[str, 
     return Call(signature.task, joined, sender, sender.task.draws(args, kwargs), blanks)
 
 
-def encoded_calls(task: str, calls: Iterable[Any]) -> list[str]:
+def encoded_calls(sender: Sender[..., Any], calls: Iterable[Any]) -> list[str]:
     """The arguments of many jobs of a task.
 
     Raises:
-        UsageError: One is no call, or one of another task, or of a flow.
+        UsageError: One is no call, or one of another task, with options of its own, or of a flow.
     """
+    task = sender.task.name
     encoded: list[str] = []
-    for call in calls:
+    for at, call in enumerate(calls):
         if not isinstance(call, Call) or call.task != task:
             raise UsageError(
                 f"cannot send {call!r} with {task!r}: every item must be made by {task}.call(...)"
             )
+        _check_sender(at, call, sender)
         if call.blanks:
             raise UsageError(
                 f"cannot send {task!r} with the result of a job that is not over: add the call to a"
@@ -132,3 +135,23 @@ def encoded_calls(task: str, calls: Iterable[Any]) -> list[str]:
             )
         encoded.append(call.encoded)
     return encoded
+
+
+def _check_sender(at: int, call: Call[Any], sender: Sender[..., Any]) -> None:
+    """Refuse a call that was made with options, or in a transaction, which this send has not."""
+    own = call.sender
+    if own is sender.task or own is sender:
+        return
+    said = [
+        name
+        for name in OPTION_NAMES
+        if getattr(own.options, name)
+        not in (getattr(sender.task.options, name), getattr(sender.options, name))
+    ]
+    if own.conn is not None and own.conn is not sender.conn:
+        said.append("conn")
+    if said:
+        raise UsageError(
+            f"cannot send item {at} with its own {', '.join(said)}: the options of send_many hold"
+            f" for all items, as in {call.task}.using({said[0]}=...).send_many(...)"
+        )

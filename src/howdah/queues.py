@@ -12,7 +12,7 @@ from howdah._db import queueing
 from howdah._db.queue import BlockedKey, Pause, QueueRecord
 from howdah._db.queueing import Declared
 from howdah._db.steps import walk, walk_async
-from howdah._model.options import SendOptions
+from howdah._model.options import SendOptions, refuse_rules
 from howdah._model.queue import OnFull, QueueOptions, QueuePolicy
 from howdah._model.retry import Retry
 from howdah.job import Runs
@@ -57,9 +57,10 @@ class Queues:
             policy: As for `app.queue`; so are the others.
 
         Raises:
-            UsageError: A value is out of range.
+            UsageError: A value is out of range, or cannot be stored.
         """
         jobs = SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention)
+        refuse_rules(jobs, of=f"queue {name!r}")
         options = QueueOptions(
             jobs, policy, dead_letter, max_waiting, on_full, full_timeout, ageing
         )
@@ -164,6 +165,7 @@ class SyncQueues:
     ) -> QueueRecord:
         """Say of a queue what wins over its code. As `Queues.put`."""
         jobs = SendOptions(priority=priority, retry=retry, expire_in=expire_in, retention=retention)
+        refuse_rules(jobs, of=f"queue {name!r}")
         options = QueueOptions(
             jobs, policy, dead_letter, max_waiting, on_full, full_timeout, ageing
         )

@@ -276,7 +276,7 @@ class Sender(Generic[P, R]):
     def _encoded(self, items: list[Any]) -> list[str]:
         if not (items and isinstance(items[0], Call)):
             return self.task.signature.encode_many(items)
-        return encoded_calls(self.task.name, items)
+        return encoded_calls(self, items)
 
     @cached_property
     def merged(self) -> SendOptions:

@@ -327,6 +327,50 @@ async def test_a_key_is_found_in_the_arguments_of_each_job(app: Howdah, desk: De
     } == app.limit_definitions
 
 
+@pytest.mark.parametrize("key", ["a\x1fapi", "a\x1eb", "a\x00b", "", "x" * 201])
+async def test_a_key_that_many_jobs_could_not_be_sent_with_is_refused(
+    app: Howdah, desk: Desk, key: str
+) -> None:
+    @app.task(limits=Limit(per_key=1, key=lambda n: key))
+    async def crawl(n: int) -> None: ...
+
+    @app.task(group_by=lambda n: key)
+    async def report(n: int) -> None: ...
+
+    for task in (crawl, report):
+        with pytest.raises(UsageError, match="of a limit or group must have 1 to 200"):
+            await task.send_many([(1,)])
+        with pytest.raises(UsageError, match="of a limit or group must have 1 to 200"):
+            await task.send(1)
+
+    assert 0 == desk.value("SELECT count(*) FROM howdah.job")
+
+
+def test_a_group_that_many_jobs_could_not_be_sent_with_is_refused(app: Howdah) -> None:
+    @app.task
+    async def report() -> None: ...
+
+    with pytest.raises(UsageError, match="as group: it holds the character RS"):
+        report.using(group="a\x1eb")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"limits": "api"}, "by 'api': give a Limit or a Rate"),
+        ({"limits": 3}, "by 3: give a Limit or a Rate"),
+        ({"limits": [Limit(total=1), "api"]}, "by 'api': give a Limit or a Rate"),
+        ({"limits": Limit(per_key=1, key=3)}, "apart by 3: give the name"),  # type: ignore[arg-type]
+        ({"group_by": 3}, "apart by 3: give the name"),
+    ],
+)
+def test_what_limits_nothing_is_refused(app: Howdah, wrong: dict[str, Any], words: str) -> None:
+    async def work(n: int) -> None: ...
+
+    with pytest.raises(UsageError, match=words):
+        app.task(**wrong)(work)
+
+
 async def test_two_tasks_that_say_different_things_of_one_limit_are_refused(app: Howdah) -> None:
     @app.task(limits=Limit("api", total=1))
     async def one() -> None: ...

@@ -182,6 +182,15 @@ async def test_what_makes_no_sense_of_a_queue_is_refused(
         await app.queues.put("q", **options)
 
 
+async def test_an_operator_cannot_name_exceptions(app: Howdah) -> None:
+    retry = Retry(never=(ValueError,))
+
+    with pytest.raises(UsageError, match="of queue 'q' at run time: exception classes"):
+        await app.queues.put("q", retry=retry)
+    with pytest.raises(UsageError, match="of queue 'q' at run time: exception classes"):
+        app.sync.queues.put("q", retry=retry)
+
+
 @pytest.mark.parametrize(
     "override",
     [

@@ -112,6 +112,34 @@ async def test_what_only_one_job_can_have_is_refused(
         await work.using(**option).send_many([(1,), (2,)])
 
 
+@pytest.mark.parametrize("option", [{"key": "k"}, {"priority": 3}, {"group": "g"}])
+async def test_an_item_with_options_of_its_own_is_refused(
+    desk: Desk, work: Work, option: dict[str, Any]
+) -> None:
+    (name,) = option
+    items = [work.call(1), work.using(**option).call(2)]
+
+    with pytest.raises(errors.UsageError, match=f"cannot send item 1 with its own {name}: "):
+        await work.send_many(items)
+
+    assert 0 == desk.value("SELECT count(*) FROM howdah.job")
+
+
+async def test_an_item_in_a_transaction_of_its_own_is_refused(desk: Desk, work: Work) -> None:
+    items = [work.using(conn=desk.connection).call(1)]
+
+    with pytest.raises(errors.UsageError, match="cannot send item 0 with its own conn: "):
+        await work.send_many(items)
+
+
+async def test_items_may_have_the_options_that_all_are_sent_with(desk: Desk, work: Work) -> None:
+    urgent = work.using(priority=7)
+
+    await urgent.send_many([urgent.call(1), work.using(priority=7).call(2), work.call(3)])
+
+    assert [(7,)] * 3 == desk.sql("SELECT priority FROM howdah.job")
+
+
 def test_tables_of_the_users_session_get_no_jobs(app: Howdah, desk: Desk, work: Work) -> None:
     """Temporary tables stand before every schema in the search path."""
     for table in ("job", "archive", "lane", "queue", "worker"):

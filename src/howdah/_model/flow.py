@@ -56,8 +56,8 @@ class Blank:
 
     def __str__(self) -> str:
         raise UsageError(
-            "cannot tell jobs apart by the result of one that is not over: the key of a limit and"
-            " the name of a group must be known when a job is sent"
+            "cannot read the result of a job that is not over: give it as an argument of its own;"
+            " the key of a limit and the name of a group must be known when a job is sent"
         )
 
 

@@ -24,6 +24,8 @@ MAX_KEY = 200
 _NAME = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
 _TIER = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
 _MOST = 2_147_483_647
+# What Postgres cannot store, and what `send_many` puts between the keys of many jobs.
+_SEPARATORS = frozenset("\x00\x1e\x1f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,11 @@ class Drawer:
         #: What the database is told of each limit, by name.
         self.definitions: dict[str, dict[str, Any]] = {}
         for limit in limits:
+            if not isinstance(limit, Limit | Rate):
+                raise UsageError(
+                    f"cannot limit task {task!r} by {limit!r}: give a Limit or a Rate, or a list of"
+                    " them"
+                )
             name = limit.name or (task if isinstance(limit, Limit) else f"{task}.rate")
             if not _NAME.match(name):
                 raise UsageError(
@@ -245,12 +252,18 @@ class Drawer:
         if value is None:
             return None
         text = str(value)
-        if not 1 <= len(text) <= MAX_KEY or "\x00" in text:
+        if not 1 <= len(text) <= MAX_KEY or not _SEPARATORS.isdisjoint(text):
             raise UsageError(
                 f"cannot send {self.task!r}: the key {text[:40]!r} of a limit or group must have 1"
-                f" to {MAX_KEY} characters, and no NUL"
+                f" to {MAX_KEY} characters, and none of NUL, RS and US"
             )
         return text
+
+
+def several(limits: Any) -> tuple[Any, ...]:
+    """One limit or several, as a tuple. `Drawer` refuses what is none."""
+    is_many = isinstance(limits, Iterable) and not isinstance(limits, str)
+    return tuple(limits) if is_many else (limits,)
 
 
 def definitions_of(drawers: Iterable[Drawer]) -> dict[str, dict[str, Any]]:
@@ -278,6 +291,11 @@ def _reader(key: Key, task: str, known: set[str]) -> _Reader:
     if isinstance(key, str):
         _check_known({key}, key, task, known)
         return lambda values: values.get(key)
+    if not callable(key):
+        raise UsageError(
+            f"cannot tell the jobs of task {task!r} apart by {key!r}: give the name of a parameter,"
+            " or a function of some of them"
+        )
     parameters = inspect.signature(key).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
         return lambda values: key(**values)

@@ -100,6 +100,7 @@ class SendOptions:
             _check_label(self.key, "key")
         if self.group is not None:
             _check_label(self.group, "group")
+            _check_joins(self.group)
         if self.dead_letter is not None:
             _check_label(self.dead_letter, "dead_letter")
         if self.tags is not None:
@@ -211,13 +212,20 @@ def merge(*levels: SendOptions | None) -> SendOptions:
     return merged
 
 
-def refuse_rules(options: SendOptions) -> None:
-    """Refuse, for one call, a Retry that names exceptions: only a task can keep those.
+def refuse_rules(options: SendOptions, *, of: str | None = None) -> None:
+    """Refuse a Retry that names exceptions, for one call or a word of an operator's.
+
+    Only code can keep those.
 
     Raises:
         UsageError: It names some.
     """
     if isinstance(options.retry, Retry) and options.retry.has_rules:
+        if of is not None:
+            raise UsageError(
+                f"cannot say Retry(on=..., never=...) of {of} at run time: exception classes are"
+                " not stored; give them to the task, as in @app.task(retry=Retry(never=...))"
+            )
         raise UsageError(
             "cannot send with Retry(on=..., never=...): exception classes are not stored with a"
             " job; give them to the task, as in @app.task(retry=Retry(never=(ValueError,)))"
@@ -276,6 +284,12 @@ def _checked_tags(tags: object) -> tuple[str, ...]:
     for tag in found:
         _check_label(tag, "a tag")
     return found
+
+
+def _check_joins(group: str) -> None:
+    # `send_many` puts it between the groups of many jobs.
+    if "\x1e" in group:
+        raise UsageError(f"cannot use {group!r} as group: it holds the character RS")
 
 
 def _check_label(label: object, what: str) -> None:
