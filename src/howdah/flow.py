@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from howdah._db import flow as queries
 from howdah._db import job as jobs
 from howdah._db.query import Query
+from howdah._db.room import with_room, with_room_async
 from howdah._model.flow import Dependence, OnFailure, blanks_in, check_on_failure
 from howdah._model.identity import uuid7
 from howdah._model.options import SendOptions
@@ -40,6 +41,7 @@ class SyncSends(Protocol):
     """All that a blocking flow needs of its client."""
 
     def job(self, job_id: UUID, signature: Any, /) -> SyncJob[Any]: ...
+    def run(self, query: Query[Any], /) -> Any: ...
     def run_all(
         self, queries: Sequence[Query[Any]], /, *, done: Query[bool], conn: Any = None
     ) -> list[Any]: ...
@@ -81,6 +83,11 @@ class _Draft:
         sender = call.sender
         if sender.task.app is not self._app:
             raise UsageError(f"cannot add {call.task!r} to this flow: it is a task of another app")
+        if sender.conn is not None:
+            raise UsageError(
+                f"cannot add {call.task!r} with conn to a flow, which is stored as a whole: say"
+                " app.flow(conn=...)"
+            )
         _check_options(call.task, sender.merged)
         self._texts.append(
             queries.job_text(
@@ -207,11 +214,17 @@ class Flow(_Adds):
 
         Raises:
             KeyTakenError: The key of a job is held by another one.
+            QueueFullError: A queue does not take them.
             JobNotFoundError: A job that one is to wait for does not exist.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
         if made := self._draft.queries():
-            await self._app.run_all(made, done=self._draft.done(), conn=self._conn)
+            done = self._draft.done()
+            await with_room_async(
+                lambda: self._app.run_all(made, done=done, conn=self._conn),
+                self._app.run,
+                may_wait=self._conn is None,
+            )
 
     def job(self, step: Step[R]) -> Job[R]:
         """The job of a step, once the flow is sent."""
@@ -249,7 +262,12 @@ class SyncFlow(_Adds):
     def send(self) -> None:
         """Store all jobs, or none. As `Flow.send`."""
         if made := self._draft.queries():
-            self._client.run_all(made, done=self._draft.done(), conn=self._conn)
+            done = self._draft.done()
+            with_room(
+                lambda: self._client.run_all(made, done=done, conn=self._conn),
+                self._client.run,
+                may_wait=self._conn is None,
+            )
 
     def job(self, step: Step[R]) -> SyncJob[R]:
         """The job of a step. As `Flow.job`."""

@@ -138,3 +138,51 @@ async def test_a_send_in_an_open_transaction_does_not_wait(app: Howdah, database
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         with pytest.raises(QueueFullError):
             await work.using(conn=connection).send()
+
+
+async def test_a_send_that_waits_hears_that_more_may_wait(app: Howdah, desk: Desk) -> None:
+    work = bounded(app, max_waiting=1, on_full="block", full_timeout=20)
+    await work.send()
+
+    sending = asyncio.create_task(work.send())
+    await asyncio.wait({sending}, timeout=0.1)
+    await app.queues.put("q", max_waiting=2)
+
+    assert ((await sending).is_new, 2) == (True, waiting(desk))
+
+
+async def test_a_flow_waits_for_room(app: Howdah, desk: Desk) -> None:
+    work = bounded(app, max_waiting=1, on_full="block", full_timeout=20)
+    await work.send()
+    flow = app.flow()
+    flow.add(work.call())
+
+    sending = asyncio.create_task(flow.send())
+    done, _ = await asyncio.wait({sending}, timeout=0.2)
+    desk.claim()
+    await sending
+
+    assert (set(), 1) == (done, waiting(desk))
+
+
+def test_a_flow_that_does_not_await_waits_for_room(app: Howdah, desk: Desk) -> None:
+    work = bounded(app, max_waiting=1, on_full="block", full_timeout=20)
+    app.sync.send(work)
+    desk.start(_later(desk))
+
+    with app.sync.flow() as flow:
+        flow.add(work.call())
+
+    assert 1 == waiting(desk)
+
+
+async def test_whoever_gives_up_waiting_for_room_has_sent_nothing(app: Howdah, desk: Desk) -> None:
+    work = bounded(app, max_waiting=1, on_full="block", full_timeout=20)
+    await work.send()
+
+    sending = asyncio.create_task(work.send())
+    await asyncio.wait({sending}, timeout=0.1)
+    sending.cancel()
+    await asyncio.wait({sending})
+
+    assert (True, 1) == (sending.cancelled(), waiting(desk))

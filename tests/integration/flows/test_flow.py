@@ -447,6 +447,10 @@ async def test_what_a_flow_cannot_do_is_refused_with_words(howdah: Testbed, task
         flow.add(tasks.name.using(id=uuid4()).call("b"))
     with pytest.raises(UsageError, match="another job could stand for this one"):
         flow.add(tasks.name.using(throttle=60).call("b"))
+    with pytest.raises(UsageError, match=r"with conn to a flow.* app.flow\(conn=...\)"):
+        flow.add(tasks.name.using(conn=object()).call("b"))
+    with pytest.raises(UsageError, match="cannot read the result of a job that is not over"):
+        tasks.name.call(f"{a.result}")
     with pytest.raises(UsageError, match=r"give task.call\(...\), or a chain"):
         flow.add(tasks.name)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match="give a list"):
