@@ -397,6 +397,12 @@ def test_sends_of_a_window_are_one_job(program: Program) -> None:
     assert "give --debounce as well" in alone.err
 
 
+def test_group_and_dead_letter_queue_are_sent(program: Program) -> None:
+    job = sent(program, "welcome", "--group", "g", "--dead-letter", "dead", "email=a@x.org")
+
+    assert ("g", "dead") == (shown(program, job)["line"], shown(program, job)["dead_letter"])
+
+
 def test_a_job_that_waits_is_changed_by_id_and_by_key(program: Program) -> None:
     job_id = sent(program, "welcome", "email=a@x.org", "--key", "k")
 

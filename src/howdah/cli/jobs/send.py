@@ -70,6 +70,13 @@ Replace = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="What a waiting job of the key takes of this: args, ..."),
 ]
+Group = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Claims go round the groups of a queue.")
+]
+DeadLetterQueue = Annotated[
+    str | None,
+    typer.Option("--dead-letter", metavar="QUEUE", help="Gets a copy when it fails or expires."),
+]
 Wait = Annotated[
     str | None,
     typer.Option("--wait", metavar="TIME", help="Wait so long for its end, and print its result."),
@@ -95,6 +102,8 @@ def send(
     debounce: DebounceWait = None,
     max_wait: MaxWait = None,
     replace: Replace = None,
+    group: Group = None,
+    dead_letter: DeadLetterQueue = None,
     job_id: JobId = None,
     wait: Wait = None,
     url: Url = None,
@@ -124,6 +133,8 @@ def send(
         throttle=_throttle(throttle, next_slot),
         debounce=_debounce(debounce, max_wait),
         replace=tuple(replace) if replace else None,
+        group=group,
+        dead_letter=dead_letter,
     )
     target = find_target(url=url, schema=schema, app=app, load=True)
     query = _order(target, task, spoken(arguments), queue, options)
