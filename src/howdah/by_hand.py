@@ -375,6 +375,9 @@ def _entry(error: BaseException | str) -> str:
     """What is kept of an error, as JSON text that Postgres can hold whatever it is."""
     if isinstance(error, str):
         return json.dumps({"type": "Failed", "message": clean(error, 10_000)})
+    given: object = error
+    if not isinstance(given, BaseException):
+        raise UsageError(f"cannot fail a job with {given!r}: give an exception or a text")
     try:
         message = str(error)
     except Exception as worse:

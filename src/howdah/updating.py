@@ -107,7 +107,7 @@ class Updating:
             retention=retention,
             deadline=deadline,
         )
-        query = queries.update_key(task.name, key, _changes_for(task, options, args))
+        query = queries.update_key(_name(task), key, _changes_for(task, options, args))
         ids: list[UUID] = await self._run(query, conn=conn)
         return ids
 
@@ -168,21 +168,34 @@ class SyncUpdating:
             retention=retention,
             deadline=deadline,
         )
-        query = queries.update_key(task.name, key, _changes_for(task, options, args))
+        query = queries.update_key(_name(task), key, _changes_for(task, options, args))
         ids: list[UUID] = self._run(query, conn=conn)
         return ids
+
+
+def _name(task: object) -> str:
+    name = getattr(task, "name", None)
+    if not isinstance(name, str):
+        raise UsageError(f"cannot update jobs of task {task!r}: give the task itself")
+    return name
 
 
 def _changes(options: SendOptions, args: Call[Any] | None) -> str:
     if args is None:
         return changes_of(options)
+    given: object = args
+    if not hasattr(given, "encoded"):
+        raise UsageError(
+            f"cannot update a job with args={given!r}: make them with call(...) of its task, which"
+            " checks them"
+        )
     return changes_of(options, args=args.encoded, task=args.task, draws=args.draws)
 
 
 def _changes_for(
     task: Task[..., Any, ..., Any], options: SendOptions, args: Call[Any] | None
 ) -> str:
-    if args is not None and args.task != task.name:
+    if args is not None and getattr(args, "task", task.name) != task.name:
         raise UsageError(
             f"cannot give jobs of {task.name!r} the arguments of {args.task!r}: make them with"
             f" {task.name}.call(...)"

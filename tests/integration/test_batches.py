@@ -451,6 +451,8 @@ def test_a_handler_that_takes_something_else_is_no_batch_task(app: Howdah) -> No
     with pytest.raises(UsageError, match="must return None or a list"):
         batch(number)
     with pytest.raises(UsageError, match="from 1 to 10,000"):
+        Batch("10")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="from 1 to 10,000"):
         Batch(0)
     with pytest.raises(UsageError, match="wait=-1"):
         Batch(5, wait=-1)

@@ -316,6 +316,16 @@ async def test_progress_is_a_share(app: Howdah, desk: Desk) -> None:
         await (await one(app)).progress(2)
 
 
+async def test_a_job_fails_with_an_exception_or_a_text(app: Howdah, desk: Desk) -> None:
+    job_id = desk.send()
+    with pytest.raises(
+        UsageError, match="cannot fail a job with None: give an exception or a text"
+    ):
+        await (await one(app)).fail(None)  # type: ignore[arg-type]
+
+    assert "active" == desk.state(job_id)
+
+
 def test_other_languages_have_the_same_verbs(
     desk: Desk, sql: Callable[..., list[tuple[Any, ...]]]
 ) -> None:

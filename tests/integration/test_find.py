@@ -172,6 +172,10 @@ async def test_a_filter_as_a_value_finds_and_counts_the_same(app: Howdah, desk: 
         ({"tags": (7,)}, UsageError),
         ({"args": {"id": uuid4()}}, UsageError),
         ({"args": {"n": float("nan")}}, UsageError),
+        ({"args": "x"}, UsageError),
+        ({"order": "new"}, UsageError),
+        ({"limit": 0}, UsageError),
+        ({"limit": "5"}, UsageError),
         ({"created_after": "yesterday"}, UsageError),
         ({"created_after": datetime(2026, 1, 1)}, NaiveDatetimeError),
     ],
@@ -183,6 +187,14 @@ async def test_what_no_job_can_be_is_refused_with_its_name(
 
     with pytest.raises(error, match=f"cannot find jobs by {name}="):
         await app.jobs.find(**wrong)
+
+
+async def test_what_is_no_id_is_refused(app: Howdah) -> None:
+    for verb in (app.jobs.get, app.jobs.cancel, app.jobs.explain, app.jobs.dependencies):
+        with pytest.raises(UsageError, match="cannot find job 'x': the id of a job is a UUID"):
+            await verb("x")  # type: ignore[operator]
+    with pytest.raises(UsageError, match="cannot find job 7"):
+        await app.jobs.find(after=7)  # type: ignore[arg-type]
 
 
 def test_a_filter_that_does_not_exist_is_named_in_sql_as_well(sql: Sql) -> None:

@@ -138,6 +138,7 @@ async def test_a_job_that_does_not_wait_is_refused(app: Howdah, desk: Desk) -> N
         ({"priority": 40_000}, UsageError),
         ({"retry": Retry(never=(ValueError,))}, UsageError),
         ({"deadline": datetime(2030, 1, 1)}, NaiveDatetimeError),
+        ({"args": {"page": 1}}, UsageError),
     ],
 )
 async def test_what_makes_no_sense_is_refused(
@@ -145,6 +146,11 @@ async def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(error):
         await app.jobs.update(UUID(int=0), **changes)
+
+
+async def test_the_name_of_a_task_is_no_task(app: Howdah) -> None:
+    with pytest.raises(UsageError, match="cannot update jobs of task 't': give the task itself"):
+        await app.jobs.update_key("t", "k", priority=1)  # type: ignore[arg-type]
 
 
 def test_a_held_job_that_is_let_go_stays_held(desk: Desk, app: Howdah) -> None:

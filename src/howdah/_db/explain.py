@@ -14,7 +14,9 @@ from howdah._model.states import JobState
 
 def explain(job_id: UUID) -> Query[Explanation | None]:
     """Why a job does not run; None when there is no such job."""
-    return Query("job/explain", {"id": str(job_id)}, lambda rows: _explanation(job_id, rows))
+    return Query(
+        "job/explain", {"id": wire.job_id(job_id)}, lambda rows: _explanation(job_id, rows)
+    )
 
 
 def why(job_ids: Sequence[UUID]) -> Query[dict[UUID, Reason]]:

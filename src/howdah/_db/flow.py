@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
+from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._model.flow import OnFailure
 from howdah._model.states import JobState
@@ -49,7 +50,7 @@ def send_flow(flow_id: str, jobs: Sequence[str]) -> Query[int]:
 
 def dependencies(job_id: UUID) -> Query[Dependencies]:
     """The parents and children of a job."""
-    return Query("flow/dependencies", {"id": str(job_id)}, _dependencies)
+    return Query("flow/dependencies", {"id": wire.job_id(job_id)}, _dependencies)
 
 
 def job_text(

@@ -11,7 +11,7 @@ from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._db.record import JobPage, JobRecord
 from howdah._db.sent import Sent
-from howdah._model.filter import JobFilter, Order
+from howdah._model.filter import JobFilter, Order, check_page
 from howdah._model.outcome import Outcome, Verdict
 
 
@@ -154,18 +154,19 @@ def exists(job_id: str) -> Query[bool]:
 
 def get(job_id: UUID) -> Query[JobRecord | None]:
     """One job, live or archived."""
-    return Query("job/get", {"id": str(job_id)}, _one_record)
+    return Query("job/get", {"id": wire.job_id(job_id)}, _one_record)
 
 
 def find(
     wanted: JobFilter, *, order: Order = "newest", after: UUID | None = None, limit: int = 50
 ) -> Query[JobPage]:
     """Jobs that fit, one page."""
+    check_page(order, limit)
     return Query(
         "job/list",
         {
             "filter": wanted.to_json(),
-            "after": None if after is None else str(after),
+            "after": None if after is None else wire.job_id(after),
             "newest": order == "newest",
             "limit": limit + 1,
         },
@@ -175,27 +176,27 @@ def find(
 
 def result(job_id: UUID) -> Query[Ending | None]:
     """How a job ended, or where it stands."""
-    return Query("job/result", {"id": str(job_id)}, _ending)
+    return Query("job/result", {"id": wire.job_id(job_id)}, _ending)
 
 
 def cancel(job_id: UUID, *, reason: str | None = None) -> Query[str]:
     """Cancel a job, or ask a running one to stop. Answers with its state."""
-    return Query("job/cancel", {"id": str(job_id), "reason": reason}, _scalar)
+    return Query("job/cancel", {"id": wire.job_id(job_id), "reason": reason}, _scalar)
 
 
 def retry(job_id: UUID) -> Query[str]:
     """Run a finished job again, or one that waits for its retry now. Answers with its state."""
-    return Query("job/retry", {"id": str(job_id)}, _scalar)
+    return Query("job/retry", {"id": wire.job_id(job_id)}, _scalar)
 
 
 def resume(job_id: UUID) -> Query[str]:
     """Make a suspended job claimable. Answers with its state."""
-    return Query("job/resume", {"id": str(job_id)}, _scalar)
+    return Query("job/resume", {"id": wire.job_id(job_id)}, _scalar)
 
 
 def update(job_id: UUID, changes: str) -> Query[str]:
     """Change a job that waits; `changes` is JSON text. Answers with its state."""
-    return Query("job/update", {"id": str(job_id), "changes": changes}, _scalar)
+    return Query("job/update", {"id": wire.job_id(job_id), "changes": changes}, _scalar)
 
 
 def update_key(task: str, key: str, changes: str) -> Query[list[UUID]]:
@@ -209,7 +210,7 @@ def update_key(task: str, key: str, changes: str) -> Query[list[UUID]]:
 
 def delete(job_id: UUID) -> Query[str]:
     """Forget a job that is not running. Answers with the state that it was in."""
-    return Query("job/delete", {"id": str(job_id)}, _scalar)
+    return Query("job/delete", {"id": wire.job_id(job_id)}, _scalar)
 
 
 def complete(job_id: str, fence: int, result: str | None) -> Query[bool]:

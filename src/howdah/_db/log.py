@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from howdah._db import wire
 from howdah._db.query import Query, Row
 
 
@@ -25,7 +26,7 @@ class LogLine:
 
 def read(job_id: UUID, *, limit: int) -> Query[list[LogLine]]:
     """What the handler of a job logged, the oldest first."""
-    return Query("log/read", {"id": str(job_id), "limit": limit}, _lines)
+    return Query("log/read", {"id": wire.job_id(job_id), "limit": limit}, _lines)
 
 
 def _lines(rows: Sequence[Row]) -> list[LogLine]:

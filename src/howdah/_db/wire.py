@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from uuid import UUID
+
+from howdah.errors import UsageError
 
 # Record separator. JSON text holds it only escaped, and so does nothing else sent with it.
 RS = "\x1e"
@@ -23,6 +26,20 @@ def array(values: Iterable[object]) -> str:
 def records(values: Iterable[str | None]) -> str:
     """Texts joined for `string_to_array(..., RS, '')`, which reads an empty one as null."""
     return RS.join("" if value is None else value for value in values)
+
+
+def job_id(given: UUID | str) -> str:
+    """The id of a job as text.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if isinstance(given, UUID):
+        return str(given)
+    try:
+        return str(UUID(given))
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(f"cannot find job {given!r}: the id of a job is a UUID") from None
 
 
 def moment(epoch: float | None) -> datetime | None:

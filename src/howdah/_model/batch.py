@@ -39,7 +39,8 @@ class Batch:
     wait: timedelta | float = WAIT
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or not 1 <= self.size <= LARGEST:
+        size: object = self.size
+        if type(size) is not int or not 1 <= size <= LARGEST:
             raise UsageError(f"cannot make batches of {self.size!r}: from 1 to {LARGEST:,}")
         seconds_of(self.wait, what="wait")
 
@@ -57,7 +58,7 @@ def batching_of(batch: Batch | int, parameter: str) -> Batching:
     """How a task gathers its jobs.
 
     Raises:
-        UsageError: The size is out of range.
+        UsageError: The size is no number, or out of range.
     """
     batch = batch if isinstance(batch, Batch) else Batch(batch)
     return Batching(batch.size, seconds_of(batch.wait, what="wait"), parameter)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from howdah._model.states import JobState
 from howdah.errors import NaiveDatetimeError, UsageError
@@ -56,6 +56,9 @@ class JobFilter:
             _check_text(getattr(self, name), name)
         for tag in self.tags:
             _check_text(tag, "tags")
+        args: object = self.args
+        if args is not None and not isinstance(args, Mapping):
+            raise UsageError(f"cannot find jobs by args={args!r}: give them by parameter name")
         for name in _MOMENTS:
             _check_moment(getattr(self, name), name)
 
@@ -85,6 +88,18 @@ class JobFilter:
             return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError) as error:
             raise UsageError(f"cannot find jobs by args={self.args!r}: {error}") from error
+
+
+def check_page(order: object, limit: object) -> None:
+    """Refuse what no page can be asked for with.
+
+    Raises:
+        UsageError: There is no such order, or the page would have no jobs.
+    """
+    if order not in get_args(Order):
+        raise UsageError(f"cannot find jobs by order={order!r}: it is newest or oldest")
+    if type(limit) is not int or limit < 1:
+        raise UsageError(f"cannot find jobs by limit={limit!r}: it must be a whole number over 0")
 
 
 _MOMENTS = ("created_after", "created_before", "finished_after", "finished_before")

@@ -212,7 +212,7 @@ class Testbed:
     async def wait_for(
         self,
         job: Job[Any] | SyncJob[Any] | UUID,
-        state: JobState = JobState.COMPLETED,
+        state: JobState | str = JobState.COMPLETED,
         *,
         timeout: timedelta | float = 10.0,
     ) -> JobRecord:

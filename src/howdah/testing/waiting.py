@@ -11,11 +11,12 @@ from howdah._db.record import JobRecord
 from howdah._model.signals import JobEnded, JobStarted
 from howdah._model.states import JobState
 from howdah.client import Howdah
+from howdah.errors import UsageError
 from howdah.result import FIRST_LOOK, LONGEST_PAUSE, deadline_of
 
 
 async def wait_for(
-    app: Howdah, job_id: UUID, state: JobState, *, timeout: timedelta | float
+    app: Howdah, job_id: UUID, wanted: JobState | str, *, timeout: timedelta | float
 ) -> JobRecord:
     """Return the job as soon as it is in the state.
 
@@ -24,7 +25,9 @@ async def wait_for(
     Raises:
         AssertionError: It is over in another state, or the time is.
         JobNotFoundError: There is no such job.
+        UsageError: There is no such state.
     """
+    state = _state(wanted)
     end = deadline_of(timeout)
     assert end is not None
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -53,6 +56,15 @@ async def wait_for(
         for off in offs:
             off()
     return job
+
+
+def _state(wanted: JobState | str) -> JobState:
+    try:
+        return JobState(wanted)
+    except ValueError:
+        raise UsageError(
+            f"cannot wait for state {wanted!r}: the states are {', '.join(JobState)}"
+        ) from None
 
 
 def _told(job: JobRecord) -> str:

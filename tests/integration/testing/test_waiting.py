@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from howdah import Howdah, JobState
+from howdah.errors import UsageError
 from howdah.lifespan import working
 from howdah.testing import Testbed
 
@@ -17,6 +18,19 @@ async def test_a_job_that_a_worker_runs_is_waited_for(howdah: Testbed, howdah_ap
         record = await howdah.wait_for(job)
 
     assert 1 == record.result
+
+
+async def test_a_state_may_be_named(howdah: Testbed, howdah_app: Howdah):
+    @howdah_app.task(retry=0)
+    async def fail() -> None:
+        raise LookupError
+
+    async with working(howdah_app):
+        record = await howdah.wait_for(await fail.send(), "failed")
+
+    assert JobState.FAILED == record.state
+    with pytest.raises(UsageError, match="cannot wait for state 'done': the states are created"):
+        await howdah.wait_for(record.id, "done")
 
 
 async def test_a_web_process_that_works_is_bound_too(howdah: Testbed, howdah_app: Howdah):
