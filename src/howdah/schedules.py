@@ -16,6 +16,7 @@ from howdah._db.schedule import ScheduleRecord
 from howdah._db.steps import walk, walk_async
 from howdah._model.cron import Timing, timing_of
 from howdah._model.duration import seconds_of
+from howdah._model.options import SendOptions
 from howdah._model.schedule import (
     DEFAULT_CATCH_UP_LIMIT,
     CatchUp,
@@ -23,7 +24,7 @@ from howdah._model.schedule import (
     Overlap,
     Policy,
 )
-from howdah.errors import UsageError
+from howdah.errors import MissingKeyError, UsageError
 from howdah.job import Job, Jobs, Runs
 from howdah.task import Sender, Task
 
@@ -56,13 +57,25 @@ class Draft:
             said["group"] = draws.group
         return said
 
+    def _check_key(self, options: SendOptions) -> None:
+        """Refuse now what every tick would be refused for."""
+        task = self.sender.task
+        if options.key is None and task.app.defaults_of(task.queue).policy == "key_strict_fifo":
+            raise MissingKeyError(
+                f"cannot schedule {task.name!r} in queue {task.queue!r} without a key: its policy"
+                " is key_strict_fifo; say one, as in task.using(key=...)",
+                queue=task.queue,
+            )
+
     def definition(self) -> Definition:
         """The schedule, ready to be stored.
 
         Raises:
             UsageError: An option belongs to one job only.
+            MissingKeyError: The policy of the queue asks for a key.
         """
         options = self.sender.merged
+        self._check_key(options)
         for name in _OF_ONE_JOB:
             if getattr(options, name) is not None:
                 raise UsageError(

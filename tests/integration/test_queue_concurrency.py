@@ -206,3 +206,8 @@ async def test_what_waits_for_a_handler_of_its_queue_is_given_back_at_the_end(
         await yard.until(search=1)
 
     assert {"retry"} == {(await app.jobs.get(job)).state for job in ids}
+
+
+def test_queues_without_weights_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"cannot work with queues=\['mail'\]: say their weights"):
+        WorkerSettings(queues=["mail"])  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from howdah._worker.housekeeping.scheduler import WHEN_TAKEN, Scheduler
 from howdah.errors import (
     BadScheduleError,
     DatabaseError,
+    MissingKeyError,
     PayloadMismatchError,
     UnknownScheduleError,
     UsageError,
@@ -545,6 +546,22 @@ async def test_a_name_that_does_not_exist_is_answered_with_the_nearest(
 async def test_what_belongs_to_one_job_cannot_be_scheduled(app: Howdah, report: Any) -> None:
     with pytest.raises(UsageError, match="start_after: each job has its own"):
         await hourly(app, report.using(start_after=5))
+
+
+async def test_jobs_of_a_strict_queue_are_scheduled_with_a_key(app: Howdah) -> None:
+    app.queue("strict", policy="key_strict_fifo")
+
+    @app.schedule("@hourly")
+    @app.task(queue="strict")
+    async def pay() -> None: ...
+
+    with pytest.raises(MissingKeyError, match="cannot schedule 'pay' in queue 'strict' without"):
+        await hourly(app, pay)
+    with pytest.raises(MissingKeyError):
+        app.schedule.definitions()
+    await hourly(app, pay.using(key="k"))
+
+    assert "k" == (await app.schedules.get("hourly")).options["key"]
 
 
 async def test_arguments_are_checked_when_the_schedule_is_made(app: Howdah, report: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from howdah.errors import UsageError
@@ -64,6 +65,11 @@ class WorkerSettings:
         for name in ("lease", "poll", "sample_every"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"cannot work with {name}={getattr(self, name)}: more than 0")
+        queues: object = self.queues
+        if not isinstance(queues, Mapping):
+            raise UsageError(
+                f'cannot work with queues={queues!r}: say their weights, as in {{"mail": 3}}'
+            )
         for name, weight in self.queues.items():
             if not weight > 0:
                 raise UsageError(f"queue {name!r} has weight {weight}: it must be more than 0")
