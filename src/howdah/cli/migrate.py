@@ -13,7 +13,7 @@ from howdah._db import roles as grants
 from howdah.cli.options import AppArgument, AsJson, Schema, Url
 from howdah.cli.output import print_json, say
 from howdah.cli.target import Target, find_target, schema_said
-from howdah.errors import PrivilegeError
+from howdah.errors import PrivilegeError, UsageError
 
 
 def migrate(
@@ -49,6 +49,7 @@ def migrate(
     It is safe to run at any time and from any number of machines at once: one does the work, and
     the others find it done.
     """
+    _check_words(sql=sql, after=after, roles=roles, prefix=prefix)
     if sql:
         named = schema_said(schema, app)
         sys.stdout.write(migrations.script(schema=named, after=after, made_for=profile) + "\n")
@@ -70,6 +71,14 @@ def migrate(
         say(f"schema {target.schema!r} is now at migration {migrations.needed()}")
     else:
         say(f"schema {target.schema!r} is up to date, at migration {migrations.needed()}")
+
+
+def _check_words(*, sql: bool, after: int, roles: bool, prefix: str | None) -> None:
+    """Refuse what says nothing by itself, since it may have been meant to change nothing."""
+    if after and not sql:
+        raise UsageError("cannot use --after alone: give --sql as well")
+    if prefix is not None and not roles:
+        raise UsageError("cannot use --prefix alone: give --roles as well")
 
 
 def _make_roles(target: Target, prefix: str | None, *, as_json: bool) -> tuple[str, ...]:

@@ -59,9 +59,10 @@ def find_target(
     Raises:
         ConfigError: The app cannot be imported, pyproject.toml cannot be read, or what is said of
             the database is not the URL of a Postgres.
-        UsageError: Nobody says where the database is.
+        UsageError: Nobody says where the database is, or an option is empty.
         EmbeddedError: The private Postgres does not start.
     """
+    _check_empty(url=url, schema=schema, app=app)
     url_said = url or _said(URL_VARIABLE, "database_url")
     schema_said = schema or _said(SCHEMA_VARIABLE, "schema")
     reference = app or _said(APP_VARIABLE, "app")
@@ -80,10 +81,19 @@ def schema_said(schema: str | None, app: str | None) -> str:
 
     Raises:
         ConfigError: The app cannot be imported, or pyproject.toml cannot be read.
+        UsageError: An option is empty.
     """
+    _check_empty(schema=schema, app=app)
     said = schema or (None if app else _said(SCHEMA_VARIABLE, "schema"))
     reference = app or _said(APP_VARIABLE, "app")
     return said or (load_app(reference).schema if reference else DEFAULT_SCHEMA)
+
+
+def _check_empty(**options: str | None) -> None:
+    # As with --url "$SHOP_URL" while that is unset: what is said elsewhere is not meant.
+    for name, said in options.items():
+        if said is not None and not said.strip():
+            raise UsageError(f"cannot use an empty --{name}: leave it out, or say which")
 
 
 def find_app(reference: str | None) -> tuple[str, Howdah]:

@@ -55,6 +55,20 @@ def test_the_sql_is_printed_without_a_database(alone: Program) -> None:
     assert 'CREATE TABLE "howdah".job' in alone.run("migrate", "--sql").out
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"), [(("--after", "3"), "--sql"), (("--prefix", "x"), "--roles")]
+)
+def test_a_word_that_says_nothing_alone_migrates_nothing(
+    alone: Program, words: tuple[str, ...], missing: str
+) -> None:
+    run = alone.run("migrate", *words)
+
+    assert (1, f"error: cannot use {words[0]} alone: give {missing} as well") == (
+        run.code,
+        run.err.strip(),
+    )
+
+
 def test_without_any_database_the_error_says_how_to_name_one(alone: Program) -> None:
     refused = alone.run("migrate")
 

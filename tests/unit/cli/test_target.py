@@ -25,6 +25,14 @@ def write(folder: Path, text: str) -> None:
     (folder / "pyproject.toml").write_text(text)
 
 
+@pytest.mark.parametrize("option", ["url", "schema", "app"])
+def test_an_empty_option_is_not_taken_for_none(option: str) -> None:
+    said = {"url": None, "schema": None, "app": None, option: " "}
+
+    with pytest.raises(UsageError, match=f"cannot use an empty --{option}"):
+        find_target(**said)
+
+
 def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOWDAH_DATABASE_URL", "postgresql://there")
     monkeypatch.setenv("HOWDAH_SCHEMA", "theirs")
