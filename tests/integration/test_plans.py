@@ -40,6 +40,11 @@ CROWD = """
            CASE pg_catalog.mod(n, 3) WHEN 2 THEN howdah.now() - interval '1 hour' END
     FROM pg_catalog.generate_series(1, %s) AS n
 """
+GONE = """
+    INSERT INTO howdah.job (id, queue, task, args, ready_xid, line)
+    SELECT pg_catalog.gen_random_uuid(), 'q', 't', '{}', howdah.turn(), %s::text
+    FROM pg_catalog.generate_series(1, %s) AS n
+"""
 LANE = "INSERT INTO howdah.lane (queue, priority) VALUES ('q', 0)"
 BY_HAND = "ALTER TABLE howdah.job SET (autovacuum_enabled = false)"
 RUNNING = "SELECT id::text, fence FROM howdah.job WHERE state = 'active' ORDER BY id LIMIT %s"
@@ -211,6 +216,31 @@ def test_a_claim_by_hand_walks_few_dead_entries(desk: Desk, held: int) -> None:
     )
 
     assert 1 == len(found)
+    assert touched.entries <= EACH + LAG
+
+
+@pytest.mark.standard("the count remembers where to look")
+@pytest.mark.parametrize("group", [None, "ann"], ids=["plain jobs", "jobs of a group"])
+def test_a_send_to_a_bounded_queue_walks_few_dead_entries(
+    desk: Desk, held: int, group: str | None
+) -> None:
+    said = json.dumps({"defaults": {"max_waiting": 10}} | ({"group": group} if group else {}))
+    send = jobs.send(queue="q", task="t", args="{}", options=said)
+    # The memory is moved on by chance: by the same chance each time.
+    desk.sql("SELECT pg_catalog.setseed(0.5)")
+    desk.run(send)
+    desk.sql(GONE, group, MANY)
+    assert MANY + 1 == len(desk.claim(held, limit=2 * MANY))
+    hints = desk.hints(held)
+    for _ in range(2 * BATCH):
+        assert desk.run(send).created
+        assert 1 == len(desk.claim(held, hints=hints))
+    done: list[bool] = []
+
+    touched = touched_by(desk, lambda: done.append(desk.run(send).created))
+
+    assert [True] == done
+    assert touched.scans == 0
     assert touched.entries <= EACH + LAG
 
 

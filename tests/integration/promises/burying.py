@@ -98,7 +98,7 @@ def two_who_move_dead_letters_do_not_wait_for_each_other(stage: Stage) -> None:
 DEAD = "functions/20_dead_letter"
 GUARDS = [
     Guard(
-        "functions/19_queue",
+        "functions/19_room",
         "              AND k.source IS NULL\n",
         "",
         a_dead_letter_gives_no_room_to_others,

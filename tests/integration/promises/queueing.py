@@ -12,7 +12,7 @@ from howdah._db import job as jobs
 from howdah._db import queue as queues
 from howdah._db.job import Receipt
 from howdah._model.outcome import Verdict
-from howdah.errors import MissingKeyError, PayloadError, QueueFullError
+from howdah.errors import MissingKeyError, PayloadError
 from tests.integration.desk import Claim, Desk, wait_until_blocked
 from tests.integration.promises.guard import Guard
 from tests.integration.promises.stage import Stage, without_waiting
@@ -152,23 +152,6 @@ def a_stately_job_that_is_given_back_does_not_fail(stage: Stage) -> None:
         stage.desk.put_back(claims[-1], verdict=Verdict.RELEASED)
 
     assert ["retry", "retry"] == [stage.desk.state(claim.id) for claim in claims]
-
-
-def a_full_queue_takes_no_more(stage: Stage) -> None:
-    _send(stage.desk, max_waiting=1)
-
-    with pytest.raises(QueueFullError):
-        _send(stage.desk, max_waiting=1)
-
-
-def the_newest_is_not_dropped_for_itself(stage: Stage) -> None:
-    # From a sender whose clock is behind.
-    said = {"id": str(UUID(int=7 << 76)), "defaults": {"max_waiting": 1, "on_full": "drop_oldest"}}
-    with stage.desk.transaction():
-        _send(stage.desk, max_waiting=1, on_full="drop_oldest")
-        newest = stage.desk.run(jobs.send(queue="q", task="t", args="{}", options=json.dumps(said)))
-
-    assert "created" == stage.desk.state(newest.id)
 
 
 def jobs_of_a_paused_task_are_stored_held(stage: Stage) -> None:
@@ -398,7 +381,6 @@ GUARDS = [
         "WHEN j.policy = 'stately'",
         a_stately_job_that_is_given_back_does_not_fail,
     ),
-    Guard(QUEUE, "WHERE r.id <> p_job", "", the_newest_is_not_dropped_for_itself),
     Guard(
         SEND,
         "WHEN v_place.paused THEN 'task' END",
@@ -453,12 +435,6 @@ GUARDS = [
         LANE + ");",
         LANE.rstrip() + ",\n    UNIQUE (queue, priority)\n);",
         a_first_send_waits_for_no_other,
-    ),
-    Guard(
-        QUEUE,
-        "IF v_waiting <= v_max THEN",
-        "IF v_waiting <= v_max + 1 THEN",
-        a_full_queue_takes_no_more,
     ),
     Guard(
         QUEUE,

@@ -216,11 +216,12 @@ BEGIN
             IF v_line IS NOT NULL THEN
                 PERFORM howdah.line_up(p_queue, v_priority, v_limits, ARRAY[v_line]);
             END IF;
-            IF v_ready AND v_options ? 'max_waiting' THEN
-                PERFORM howdah.keep_room(p_queue, v_id, v_options);
-            END IF;
             IF v_ready THEN
                 PERFORM howdah.wake(p_queue, v_priority);
+            END IF;
+            -- Last, since it counts in the lanes and lines that are known by now.
+            IF v_ready AND v_options ? 'max_waiting' THEN
+                PERFORM howdah.keep_room(p_queue, v_id, v_options);
             END IF;
             RETURN QUERY SELECT v_id, true;
             RETURN;

@@ -209,7 +209,7 @@ $$;
 -- Moves the positions of lines on, after p_taken jobs of them were claimed.
 --
 -- The position becomes that of the first visible job at or after the last one, or the next
--- transaction's, or this one's, which may send more; the late are those in progress below it, and
+-- transaction's, or this one's, which may send more, with lower ids even; the late are those in progress below it, and
 -- those that still have jobs. All is seen in one snapshot: functions/04_claim says why that holds.
 --
 -- By chance: every move leaves a dead version of the line's row behind an old snapshot, and every
@@ -243,7 +243,8 @@ BEGIN
             LIMIT 1) AS f ON true)
     UPDATE howdah.line AS l
     SET pos_xid = n.x,
-        pos_id  = CASE WHEN n.x = m.x THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
+        pos_id  = CASE WHEN n.x = m.x AND n.x IS DISTINCT FROM pg_current_xact_id_if_assigned()
+                       THEN m.id ELSE '00000000-0000-0000-0000-000000000000' END,
         late    = ARRAY(SELECT o.x FROM pg_snapshot_xip(m.s) AS o (x) WHERE o.x < n.x
                         UNION
                         SELECT o.x FROM unnest(m.late) AS o (x)

@@ -62,7 +62,7 @@ $$;
 
 -- Keeps the hints of a claim by hand for the next one, by the chance of move_lines in
 -- functions/15_line and for the same reason. Who claims by hand may do more in the same transaction,
--- so a position is never past its own number.
+-- so a position is never past its own number, nor past any id of it: what is sent next may have a lower one.
 CREATE OR REPLACE FUNCTION howdah.keep_hints(p_queue text, p_hints howdah.hint[], p_taken bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -75,7 +75,7 @@ BEGIN
     SELECT k.ctid,
            (SELECT string_agg(
                        ROW(n.epoch, n.queue, n.priority, least(n.pos_xid, v_own),
-                           CASE WHEN n.pos_xid > v_own THEN '00000000-0000-0000-0000-000000000000'
+                           CASE WHEN n.pos_xid >= v_own THEN '00000000-0000-0000-0000-000000000000'
                                 ELSE n.pos_id END,
                            n.late)::howdah.hint::text, E'\x1e')
             FROM (SELECT h.* FROM unnest(p_hints) AS h
