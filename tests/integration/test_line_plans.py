@@ -76,7 +76,7 @@ CROWDS = [one_limited_line, a_thousand_groups, lines_of_a_policy, lines_in_stric
 def worker(desk: Desk) -> int:
     """A worker of a queue of which nobody gathers statistics but the test."""
     desk.sql("SET synchronous_commit = on")
-    for table in ("job", "line", "slot"):
+    for table in ("job", "line", "line_head", "slot"):
         desk.sql(f"ALTER TABLE howdah.{table} SET (autovacuum_enabled = false)")
         desk.sql(f"ANALYZE howdah.{table}")
     desk.sql("INSERT INTO howdah.lane (queue, priority, lined) VALUES ('q', 0, true)")
@@ -115,6 +115,21 @@ def test_each_line_is_looked_up_by_its_name(desk: Desk, worker: int) -> None:
 
     # Who does not say which line was the last draws one: counts them, and walks to the one drawn.
     assert 0 < claimed.entries <= EACH * BATCH + 2 * LINES
+    assert claimed.scans == 0
+    assert 0 < sent.entries <= EACH
+    assert sent.scans == 0
+
+
+def test_each_head_is_looked_up_by_the_name_of_its_line(desk: Desk, worker: int) -> None:
+    desk.run(queues.put("q", {"policy": "key_strict_fifo"}))
+    lines_in_strict_order(desk)
+    desk.sql(KNOWN)
+    desk.sql(HEADS)
+
+    claimed = touched_by(desk, lambda: desk.claim(worker, limit=BATCH), table="line_head")
+    sent = touched_by(desk, lambda: desk.send(key="key-7"), table="line_head")
+
+    assert 0 < claimed.entries <= EACH * BATCH
     assert claimed.scans == 0
     assert 0 < sent.entries <= EACH
     assert sent.scans == 0

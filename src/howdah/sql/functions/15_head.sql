@@ -18,6 +18,8 @@ CREATE OR REPLACE FUNCTION howdah.hold_head(
     p_queue text, p_line text, p_sending bigint DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 DECLARE
     v_row tid;
