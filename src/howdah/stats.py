@@ -25,8 +25,8 @@ class Stats:
         queue: str | None = None,
         /,
         *,
-        since: timedelta | datetime = HOUR,
-        bucket: timedelta = MINUTE,
+        since: timedelta | float | datetime = HOUR,
+        bucket: timedelta | float = MINUTE,
     ) -> list[QueueStats]:
         """Read what a queue was like, or each queue, bucket by bucket.
 
@@ -63,8 +63,8 @@ class SyncStats:
         queue: str | None = None,
         /,
         *,
-        since: timedelta | datetime = HOUR,
-        bucket: timedelta = MINUTE,
+        since: timedelta | float | datetime = HOUR,
+        bucket: timedelta | float = MINUTE,
     ) -> list[QueueStats]:
         """Read what a queue was like, or each queue, bucket by bucket. As `Stats`."""
         return walk(sample.stats(queue, since=since, bucket=bucket), self._run)

@@ -145,7 +145,7 @@ def test_code_that_does_not_await_has_the_same_words(app: Howdah, desk: Desk) ->
         jobs.delete(one)
 
 
-@pytest.mark.parametrize("wrong", ["all", [1], ["a"]])
+@pytest.mark.parametrize("wrong", ["all", [1], ["a"], None, 7])
 async def test_what_are_no_ids_is_refused(app: Howdah, wrong: Any) -> None:
     with pytest.raises(
         UsageError, match=r"cannot delete .*: give ids, each a UUID, or a JobFilter"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -188,10 +189,13 @@ def test_the_marks_of_samples_are_no_queue(desk: Desk) -> None:
         (timedelta(hours=1), timedelta(0), "one whole minute or more"),
         (timedelta(days=30), MINUTE, "at most 10,000 buckets"),
         (datetime(2026, 1, 1), MINUTE, "give it a time zone"),
+        (3600, 90, "one whole minute or more"),
+        (-5, MINUTE, "cannot use since=-5"),
+        ("1h", MINUTE, "cannot use since='1h': it must be a timedelta or a number of seconds"),
     ],
 )
 def test_what_cannot_be_read_is_refused(
-    desk: Desk, since: timedelta | datetime, bucket: timedelta, why: str
+    desk: Desk, since: Any, bucket: timedelta | float, why: str
 ) -> None:
     with pytest.raises(UsageError, match=why):
         walk(samples.stats("q", since=since, bucket=bucket), desk.run)

@@ -234,8 +234,9 @@ def ids_of(verb: str, jobs: Iterable[UUID]) -> list[UUID]:
     Raises:
         UsageError: They are not ids.
     """
-    ids = [] if isinstance(jobs, str) else list(dict.fromkeys(jobs))
-    if isinstance(jobs, str) or not all(isinstance(one, UUID) for one in ids):
+    several = isinstance(jobs, Iterable) and not isinstance(jobs, str)
+    ids = list(dict.fromkeys(jobs)) if several else []
+    if not several or not all(isinstance(one, UUID) for one in ids):
         raise UsageError(f"cannot {verb} {jobs!r}: give ids, each a UUID, or a JobFilter")
     return ids
 

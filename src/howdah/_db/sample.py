@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._db.steps import Steps
-from howdah._model.duration import spoken
+from howdah._model.duration import seconds_of, spoken
 from howdah._model.histogram import Histogram, from_pairs
 from howdah.errors import UsageError
 
@@ -116,13 +116,16 @@ def write(at: str, worker_id: int, counts: Sequence[Count]) -> Query[None]:
 
 
 def stats(
-    queue: str | None, *, since: timedelta | datetime, bucket: timedelta
+    queue: str | None, *, since: timedelta | float | datetime, bucket: timedelta | float
 ) -> Steps[list[QueueStats]]:
     """Read the series of a queue, or of all: without gaps, by queue and time.
 
     Raises:
         UsageError: The bucket is no whole number of minutes, or there would be too many.
     """
+    bucket = timedelta(seconds=seconds_of(bucket, what="bucket"))
+    if not isinstance(since, datetime):
+        since = timedelta(seconds=seconds_of(since, what="since"))
     moment = datetime.fromisoformat((yield now())).astimezone(UTC)
     first = _begin(since, moment, bucket)
     rows: list[Row] = yield Query(

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from howdah.errors import UsageError
+
 
 @dataclass(slots=True)
 class Signal:
@@ -235,7 +237,16 @@ class Signals:
 
         Returns:
             A function that ends it.
+
+        Raises:
+            UsageError: That is no kind of signal, or nothing that can be called.
         """
+        given: object = kind
+        if not (isinstance(given, type) and issubclass(given, Signal) and callable(listener)):
+            raise UsageError(
+                f"cannot call {listener!r} with each {kind!r}: give a class of howdah.signals and"
+                " a function"
+            )
         self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
 
         def off() -> None:
