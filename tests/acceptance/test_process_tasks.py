@@ -47,6 +47,8 @@ def test_a_process_that_dies_under_a_copy_of_itself_does_not_hold_its_job(
 
 def test_a_time_limit_ends_what_the_process_started_too(station: Station) -> None:
     station.work(app=ROUGH)
+    # It starts the process, which takes its time on a busy machine.
+    station.until_over(station.send("tell_process", options=ONCE))
     job = station.send("start_and_wait", options={"expire_in": 2, **ONCE})
     run = station.until_running(job)
 

@@ -359,7 +359,7 @@ async def test_what_runs_when_its_worker_must_leave_is_given_back_job_by_job(app
 
 async def test_who_is_over_its_time_expires_and_the_others_are_run_again(app: Howdah) -> None:
     gate = Gate(app, batch=Batch(size=2, wait=0.5))
-    slow = await gate.hold.using(expire_in=1).send(1)
+    slow = await gate.hold.using(expire_in=2).send(1)
     other = await gate.hold.send(2)
     async with working(app, QUICK):
         await gate.began.wait()

@@ -34,7 +34,10 @@ def _fail(desk: Desk, **options: Any) -> UUID:
 def strict_order_is_that_of_the_sends(stage: Stage) -> None:
     stage.desk.run(queues.put("q", STRICT))
     stage.desk.send(key="k", id=HIGH)
+    (first,) = stage.desk.claim()
     stage.desk.send(key="k", id=LOW)
+    # From now on the other has been claimable for longer.
+    stage.desk.put_back(first)
 
     assert [str(HIGH)] == _next(stage.desk)
 
