@@ -61,7 +61,7 @@ def a_rate_counts_what_began(stage: Stage) -> None:
 
 
 def claims_of_one_moment_add_up(stage: Stage) -> None:
-    _define(stage.desk, "mails", rate=2, per=3600)
+    _define(stage.desk, "mails", rate=2, per=86_400)
     for _ in range(3):
         _send(stage.desk, "mails")
 

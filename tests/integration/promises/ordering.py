@@ -104,8 +104,10 @@ def waiting_counts_in_all_lines(stage: Stage) -> None:
     stage.clock.advance(HOUR)
     stage.desk.send(group="a")
     stage.desk.send(group="z", priority=9)
+    # Each look begins at a lot that is drawn: half of them before these lines, and half behind.
+    stage.desk.sql("UPDATE howdah.line SET lot = 0.5")
 
-    for _ in range(20):
+    for _ in range(30):
         with stage.desk.connection.transaction(force_rollback=True):
             assert [0] == [claim.priority for claim in stage.desk.claim()]
 
