@@ -10,7 +10,7 @@ from uuid import UUID
 from typing_extensions import TypeVar
 
 from howdah._db import flow as queries
-from howdah._db import job as jobs
+from howdah._db import many
 from howdah._db.query import Query
 from howdah._db.room import with_room, with_room_async
 from howdah._model.flow import Dependence, OnFailure, blanks_in, check_on_failure
@@ -122,7 +122,7 @@ class _Draft:
 
     def done(self) -> Query[bool]:
         """Whether they were sent, for when nobody knows."""
-        return jobs.exists(str(next(iter(self._calls))))
+        return many.exist([str(next(iter(self._calls)))])
 
     @property
     def size(self) -> int:

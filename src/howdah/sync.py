@@ -33,11 +33,12 @@ from howdah._model.identity import JobIds
 from howdah._model.payload import Signature
 from howdah._model.reason import Explanation
 from howdah._model.states import JobState
+from howdah.bulk import bulk_order
 from howdah.by_hand import SyncClaimsByHand
 from howdah.flow import SyncFlow
 from howdah.job import found
 from howdah.limits import SyncLimits
-from howdah.order import BulkOrder, Call, Positional
+from howdah.order import Call, Positional
 from howdah.queues import SyncQueues, SyncTasks
 from howdah.result import FIRST_LOOK, deadline_of, next_pause, read_result
 from howdah.schedules import SyncSchedules
@@ -299,7 +300,7 @@ class Sync(SyncClaimsByHand):
     def send_many(self, task: Sender[..., R], items: Iterable[Call[R]], /) -> JobIds: ...
     def send_many(self, task: Any, items: Iterable[Any], /) -> JobIds:
         """Store many jobs of a task, all or none. As `Sender.send_many`."""
-        order: BulkOrder = task.bulk_order(items)
+        order = bulk_order(task, items)
         if not order.queries:
             return order.ids
         answers = with_room(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, Never, Protocol, overload
@@ -15,7 +15,7 @@ from howdah._db import job as jobs
 from howdah._db.query import Query
 from howdah._db.room import with_room_async
 from howdah._model.batch import Batching
-from howdah._model.identity import JobIds, uuid7, uuid7s
+from howdah._model.identity import JobIds, uuid7
 from howdah._model.limits import NO_DRAWS, Drawer, Draws
 from howdah._model.options import OPTION_NAMES, SendOptions, merge, refuse_rules, refuse_unknown
 from howdah._model.payload import Signature
@@ -23,19 +23,15 @@ from howdah._model.queue import QueueOptions
 from howdah._model.retry import Retry
 from howdah._model.window import Debounce, Throttle
 from howdah._worker.tasks import Executor
-from howdah.errors import UsageError
+from howdah.bulk import bulk_order
 from howdah.job import Job, Jobs
-from howdah.order import BulkOrder, Call, Order, Positional, call_of, encoded_calls
+from howdah.order import Call, Order, Positional, call_of
 
 P = ParamSpec("P")  # what a sender gives
 R = TypeVar("R", covariant=True)  # what the job results in
 C = ParamSpec("C", default=P)  # what the function takes, its context included
 V = TypeVar("V", default=Any, covariant=True)  # what calling it gives: R, or a coroutine of it
 Ts = TypeVarTuple("Ts")
-
-# One statement takes so many jobs; more are sent in several, in one transaction.
-CHUNK = 10_000
-HEAVIEST = 16_000_000
 
 
 class Sends(Protocol):
@@ -107,20 +103,22 @@ class Sender(Generic[P, R]):
 
         Args:
             items: For each job a tuple of positional arguments, or what `call` made: checkers
-                know of a task's defaults and keyword-only parameters only there.
+                know of a task's defaults and keyword-only parameters only there, and
+                `using(key=...).call(...)` gives a job options of its own, over those of all.
 
         Returns:
-            The ids, in the order of the items. For an item that the queue's policy turned away it
-            is that of the job in its way, as from `send`; `are_new` says which are.
+            The ids, in the order of the items. For an item whose key another live job holds, or
+            that the queue's policy turned away, it is that of the job in its way, as from `send`;
+            `are_new` says which were stored.
 
         Raises:
-            UsageError: With `id`, `key`, `throttle`, `debounce` or `replace`, which are about one
-                job, or another task's call.
+            UsageError: With `id`, `key`, `throttle`, `debounce` or `replace` for all, which are
+                about one job, or another task's call.
             PayloadError: Some arguments do not fit; the message says which item's.
             QueueFullError: The queue does not take so many more.
             DatabaseError: The database is unreachable, read-only or not migrated.
         """
-        order, app = self.bulk_order(items), self.task.app
+        order, app = bulk_order(self, items), self.task.app
         if not order.queries:
             return order.ids
         answers = await with_room_async(
@@ -219,64 +217,17 @@ class Sender(Generic[P, R]):
             job_id,
         )
 
-    def bulk_order(self, items: Iterable[Any]) -> BulkOrder:
-        """Check and encode many jobs, and make the queries that send them."""
-        options = self.merged
-        for name in ("id", "key", "throttle", "debounce", "replace"):
-            if getattr(options, name) is not None:
-                raise UsageError(f"cannot send many with one {name}: leave out `{name}`")
-        task = self.task
-        given = list(items)
-        encoded = self._encoded(given)
-        groups, limits = self._draws_of(given)
-        ids = uuid7s(len(encoded))
-        said = options.to_mapping()
-        tags = said.get("tags")
-        all_said = _json(self.said)
-        queries = [
-            jobs.send_many(
-                queue=self.task.queue,
-                task=self.task.name,
-                ids=ids[at:end],
-                args=encoded[at:end],
-                priority=said.get("priority", 0),
-                start_after=said.get("start_after"),
-                delay=said.get("delay"),
-                tags=None if tags is None else _array_literal(tags),
-                retry=_json(said["retry"]) if "retry" in said else None,
-                expire_in=said.get("expire_in"),
-                retention=said.get("retention"),
-                deadline=said.get("deadline"),
-                dead_letter=said.get("dead_letter"),
-                groups=groups and groups[at:end],
-                limits=limits and limits[at:end],
-                quotas=task.drawer.definitions,
-                options=all_said,
-            )
-            for at, end in _chunks(encoded, None if self.conn is not None else CHUNK)
-        ]
-        return BulkOrder(JobIds(ids), queries, jobs.exists(ids[0] if ids else uuid7()))
+    def joined(self, own: SendOptions) -> Sender[P, R]:
+        """The same with what one of many jobs says of itself. For `howdah.bulk`."""
+        return Sender(self.task, own.over(self.options), self.conn)
 
     def said_with(self, draws: Draws) -> str:
         """The options of one job as JSON text, with what it draws from."""
-        more = self._said_more + draws.said_more("group" in self.said)
-        return "{" + more[1:] + "}"
+        return "{" + self.members(draws)[1:] + "}"
 
-    def _draws_of(
-        self, items: list[Any]
-    ) -> tuple[list[str | None] | None, list[tuple[str, ...] | None] | None]:
-        """The groups of many jobs, and what they draw from, where they have any."""
-        group = self.merged.group
-        if not self.task.drawer.is_needed:
-            groups: list[str | None] = [group] * len(items)
-            return None if group is None else groups, None
-        draws = [self.task.draws_of(item) for item in items]
-        return [group or one.group for one in draws], [one.limits for one in draws]
-
-    def _encoded(self, items: list[Any]) -> list[str]:
-        if not (items and isinstance(items[0], Call)):
-            return self.task.signature.encode_many(items)
-        return encoded_calls(self, items)
+    def members(self, draws: Draws) -> str:
+        """The same as JSON members, each behind a comma."""
+        return self._said_more + draws.said_more("group" in self.said)
 
     @cached_property
     def merged(self) -> SendOptions:
@@ -374,26 +325,5 @@ class Task(Sender[P, R], Generic[P, R, C, V]):
         return f"<Task {self.name}{self.signature}>"
 
 
-def _chunks(encoded: list[str], most: int | None) -> Iterator[tuple[int, int]]:
-    """Where to cut: after so many jobs, or so many characters.
-
-    On somebody else's connection not by number: it may be in autocommit, where each statement is a
-    transaction of its own.
-    """
-    start = weight = 0
-    for at, text in enumerate(encoded):
-        weight += len(text)
-        if at > start and ((most and at - start >= most) or weight > HEAVIEST):
-            yield start, at
-            start, weight = at, len(text)
-    if start < len(encoded):
-        yield start, len(encoded)
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _array_literal(words: Iterable[str]) -> str:
-    quoted = (word.replace("\\", "\\\\").replace('"', '\\"') for word in words)
-    return "{" + ",".join(f'"{word}"' for word in quoted) + "}"

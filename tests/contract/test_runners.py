@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from howdah._db import job
+from howdah._db import job, many
 from howdah._db.query import Query
 from howdah._db.runners.psycopg import PsycopgRunner
 from howdah._model.states import JobState
@@ -141,7 +141,7 @@ async def test_a_job_that_is_not_there_is_none(driver: Driver):
 
 async def test_a_thousand_jobs_are_sent_in_one_statement(driver: Driver, stored: Stored):
     ids = [uuid4() for _ in range(1000)]
-    query = job.send_many(
+    query = many.send_many(
         queue="mail",
         task="welcome",
         ids=[str(one) for one in ids],
@@ -158,6 +158,23 @@ async def test_a_thousand_jobs_are_sent_in_one_statement(driver: Driver, stored:
     assert last is not None
     assert ({"n": 999, "text": "é '999' %s :n"}, ("a", "b c")) == (last.args, last.tags)
     assert all(map(stored, (ids[0], ids[500], ids[999])))
+
+
+async def test_jobs_with_options_of_their_own_are_sent_in_one_statement(
+    driver: Driver, stored: Stored
+):
+    made = [str(uuid4()) for _ in range(3)]
+    options = [
+        json.dumps({"id": one, "new_id": True, "key": f"é% :{made[0]}{key}"})
+        for one, key in zip(made, "aba", strict=True)
+    ]
+    query = many.send_each(queue="mail", task="welcome", args=["{}"] * 3, options=options)
+
+    async with driver.transaction():
+        sent = await driver.run(query)
+
+    assert (2, {2: made[0]}) == (sent.count, dict(sent.others))
+    assert [True, True, False] == [stored(UUID(one)) for one in made]
 
 
 async def test_a_job_is_cancelled_in_the_transaction(driver: Driver, stored: Stored):

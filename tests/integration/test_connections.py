@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from howdah._db import connections, fleet
+from howdah._db import connections, fleet, many
 from howdah._db import job as jobs
 from howdah._db.connections import Connections
 from howdah._model.identity import uuid7, uuid7s
@@ -154,7 +154,7 @@ async def test_several_queries_are_done_together_or_not_at_all(
     with pytest.raises(PayloadError):
         await pool.run_all([good, bad])
     undone = desk.value("SELECT count(*) FROM howdah.job")
-    await pool.run_all([good, jobs.send_many(queue="q", task="t", ids=uuid7s(1), args=["{}"])])
+    await pool.run_all([good, many.send_many(queue="q", task="t", ids=uuid7s(1), args=["{}"])])
 
     assert (0, 2) == (undone, desk.value("SELECT count(*) FROM howdah.job"))
     assert [("idle",)] == desk.sql(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from howdah._db import fleet, session
+from howdah._db import fleet, many, session
 from howdah._db import job as jobs
 from howdah._db import worker as workers
 from howdah._db.query import Query
@@ -95,7 +95,7 @@ async def test_a_statement_that_does_not_fit_into_the_socket_arrives(
     runner: DirectRunner, desk: Desk
 ) -> None:
     args = [json.dumps({"n": "x" * LARGE})] * 3
-    query = jobs.send_many(queue="q", task="t", ids=uuid7s(3), args=args)
+    query = many.send_many(queue="q", task="t", ids=uuid7s(3), args=args)
 
     async with asyncio.timeout(20):
         sent = await runner.run(query)

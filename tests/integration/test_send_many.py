@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -112,17 +114,89 @@ async def test_what_only_one_job_can_have_is_refused(
         await work.using(**option).send_many([(1,), (2,)])
 
 
-@pytest.mark.parametrize("option", [{"key": "k"}, {"priority": 3}, {"group": "g"}])
-async def test_an_item_with_options_of_its_own_is_refused(
-    desk: Desk, work: Work, option: dict[str, Any]
-) -> None:
-    (name,) = option
-    items = [work.call(1), work.using(**option).call(2)]
+async def test_an_item_may_have_options_of_its_own(desk: Desk, work: Work) -> None:
+    later = work.using(priority=7, tags=["a"])
 
-    with pytest.raises(errors.UsageError, match=f"cannot send item 1 with its own {name}: "):
-        await work.send_many(items)
+    ids = await later.send_many(
+        [
+            later.call(1),
+            work.using(key="k", group="g").call(2),
+            work.using(priority=3, deadline=60).call(3),
+            work.call(4),
+        ]
+    )
+
+    found = [(row["priority"], row["key"], row["line"], row["tags"]) for row in map(desk.row, ids)]
+    assert [
+        (7, None, None, ["a"]),
+        (7, "k", "g", ["a"]),
+        (3, None, None, ["a"]),
+        (7, None, None, ["a"]),
+    ] == found
+    assert [True] * 4 == ids.are_new
+    assert list(ids) == [job_id for (job_id,) in desk.sql(IN_ORDER)]
+
+
+async def test_of_items_with_one_key_the_first_is_stored(desk: Desk, work: Work) -> None:
+    (before,) = await work.send_many([work.using(key="b").call(0)])
+
+    ids = await work.send_many([work.using(key=key).call(at) for at, key in enumerate("cbca", 1)])
+
+    assert [True, False, False, True] == ids.are_new
+    assert (before, ids[0]) == (ids[1], ids[2])
+    assert {"a", "b", "c"} == {key for (key,) in desk.sql("SELECT key FROM howdah.job")}
+
+
+async def test_items_with_ids_of_their_own_are_stored_once(desk: Desk, work: Work) -> None:
+    items = [work.using(id=uuid4()).call(1), work.call(2)]
+
+    first = await work.send_many(items)
+    second = await work.send_many(items)
+
+    assert ([True, True], [False, True]) == (first.are_new, second.are_new)
+    assert first[0] == second[0]
+    assert 3 == desk.value("SELECT count(*) FROM howdah.job")
+
+
+async def test_strict_order_is_that_of_the_items(app: Howdah, desk: Desk, work: Work) -> None:
+    await app.queues.put("q", policy="key_strict_fifo")
+
+    ids = await work.send_many([work.using(key="ba"[n % 2]).call(n) for n in range(6)])
+
+    order: list[UUID] = []
+    while claims := desk.claim(limit=10):
+        order += [claim.job_id for claim in claims]
+        desk.finish(*claims)
+    assert list(ids[::2]) == [one for one in order if one in ids[::2]]
+    assert list(ids[1::2]) == [one for one in order if one in ids[1::2]]
+
+
+async def test_none_is_stored_when_the_queue_is_full(app: Howdah, desk: Desk, work: Work) -> None:
+    await app.queues.put("q", max_waiting=2)
+
+    with pytest.raises(errors.QueueFullError):
+        await work.send_many([work.using(priority=n).call(n) for n in range(3)])
 
     assert 0 == desk.value("SELECT count(*) FROM howdah.job")
+
+
+async def test_who_send_the_same_keys_at_once_do_not_stand_in_each_others_way(
+    app: Howdah, desk: Desk, work: Work
+) -> None:
+    items = [work.using(key=f"{n:03}").call(n) for n in range(500)]
+
+    answers = await asyncio.gather(
+        *(work.send_many(order) for order in (items, items[::-1], items, items[::-1]))
+    )
+
+    assert 500 == sum(map(sum, (ids.are_new for ids in answers)))
+    assert 500 == desk.value("SELECT count(*) FROM howdah.job")
+
+
+def test_code_that_does_not_await_sends_the_same(app: Howdah, desk: Desk, work: Work) -> None:
+    ids = app.sync.send_many(work, [work.using(key="k").call(n) for n in range(2)])
+
+    assert ([True, False], ids[0]) == (ids.are_new, ids[1])
 
 
 async def test_an_item_in_a_transaction_of_its_own_is_refused(desk: Desk, work: Work) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from howdah._db import job as jobs
+from howdah._db import many
 from howdah._db import worker as workers
 from howdah._model.outcome import Verdict
 from tests.acceptance.harness import until
@@ -56,7 +57,7 @@ def idle(listener: Listener) -> Listener:
 
 def send_many(desk: Desk, count: int = 3, *, queue: str = "q", delay: float | None = None) -> None:
     ids = [str(uuid4()) for _ in range(count)]
-    desk.run(jobs.send_many(queue=queue, task="t", ids=ids, args=["{}"] * count, delay=delay))
+    desk.run(many.send_many(queue=queue, task="t", ids=ids, args=["{}"] * count, delay=delay))
 
 
 # Who is told

@@ -10,7 +10,6 @@ from uuid import UUID
 from howdah._db import wire
 from howdah._db.query import Query, Row
 from howdah._db.record import JobPage, JobRecord
-from howdah._db.sent import Sent
 from howdah._model.filter import JobFilter, Order, check_page
 from howdah._model.outcome import Outcome, Verdict
 
@@ -85,71 +84,6 @@ def send_new(*, queue: str, task: str, args: str, job_id: str, said: str) -> Que
         return send(queue=queue, task=task, args=args, options=options)
     params = {"queue": queue, "task": task, "args": args, "id": job_id}
     return Query("job/send_plain", params, _receipt)
-
-
-# What options say that say nothing.
-_NOTHING = ("{}", '{"defaults":{}}')
-
-
-def send_many(
-    *,
-    queue: str,
-    task: str,
-    ids: Sequence[str],
-    args: Iterable[str],
-    priority: int = 0,
-    start_after: str | None = None,
-    delay: float | None = None,
-    tags: str | None = None,
-    retry: str | None = None,
-    expire_in: float | None = None,
-    retention: float | None = None,
-    deadline: str | float | None = None,
-    dead_letter: str | None = None,
-    groups: Sequence[str | None] | None = None,
-    limits: Sequence[Sequence[str] | None] | None = None,
-    quotas: Iterable[str] = (),
-    options: str = '{"defaults":{}}',
-) -> Query[Sent]:
-    """Store many new jobs of one task.
-
-    Args:
-        groups: The group of each job, where some have one.
-        limits: What each job draws from, where some draw from anything; `quotas` are the names.
-        options: All of them once more, as `send` takes them: for a queue that has a word in it.
-    """
-    jobs = {"queue": queue, "task": task, "ids": wire.array(ids), "args": wire.RS.join(args)}
-    more = (start_after, delay, tags, retry, expire_in, retention, deadline, dead_letter)
-    if options in _NOTHING and not priority and all(one is None for one in (*more, groups, limits)):
-        return Query("job/send_many_plain", {**jobs, "count": len(ids)}, Sent.read)
-    return Query(
-        "job/send_many",
-        {
-            **jobs,
-            "priority": priority,
-            "start_after": start_after,
-            "delay": delay,
-            "tags": tags,
-            "retry": retry,
-            "expire_in": expire_in,
-            "retention": retention,
-            "deadline": deadline if isinstance(deadline, str) else None,
-            "deadline_in": None if isinstance(deadline, str) else deadline,
-            "dead_letter": dead_letter,
-            "groups": None if groups is None else wire.records(groups),
-            "limits": None
-            if limits is None
-            else wire.records([None if one is None else wire.US.join(one) for one in limits]),
-            "quotas": ",".join(quotas) or None,
-            "options": options,
-        },
-        Sent.read,
-    )
-
-
-def exists(job_id: str) -> Query[bool]:
-    """Whether a job of this id was ever committed."""
-    return Query("job/exists", {"id": job_id}, _scalar)
 
 
 def get(job_id: UUID) -> Query[JobRecord | None]:

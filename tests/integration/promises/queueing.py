@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from howdah._db import job as jobs
+from howdah._db import many
 from howdah._db import queue as queues
 from howdah._db.job import Receipt
 from howdah._model.outcome import Verdict
@@ -160,7 +161,7 @@ def jobs_of_a_paused_task_are_stored_held(stage: Stage) -> None:
     _send(stage.desk)
     for priority in (0, 1):
         ids = [str(uuid4())]
-        stage.desk.run(jobs.send_many(queue="q", task="t", ids=ids, args=["{}"], priority=priority))
+        stage.desk.run(many.send_many(queue="q", task="t", ids=ids, args=["{}"], priority=priority))
 
     assert [("task",)] * 3 == stage.desk.sql("SELECT held FROM howdah.job")
     assert [] == stage.desk.claim(limit=3)

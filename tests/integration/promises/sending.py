@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from howdah._db import job as jobs
+from howdah._db import many
 from howdah._db.job import Receipt
 from howdah.errors import PayloadValueError, UnknownOptionError, UsageError
 from tests.integration.desk import Desk
@@ -24,7 +25,7 @@ def _send_many(
     desk: Desk, ids: list[UUID], *, delay: float | None = None, priority: int = 0
 ) -> int:
     return desk.run(
-        jobs.send_many(
+        many.send_many(
             queue="q",
             task="t",
             ids=[str(one) for one in ids],

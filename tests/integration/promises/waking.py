@@ -9,6 +9,7 @@ import json
 from uuid import UUID, uuid4
 
 from howdah._db import job as jobs
+from howdah._db import many
 from howdah._db import worker as workers
 from howdah._model.outcome import Verdict
 from tests.integration.desk import Desk
@@ -81,7 +82,7 @@ def an_idle_worker_is_told_of_a_bulk(stage: Stage) -> None:
     for priority in (0, 1):
         ids = [str(uuid4()) for _ in range(3)]
         stage.desk.run(
-            jobs.send_many(queue="q", task="t", ids=ids, args=["{}"] * 3, priority=priority)
+            many.send_many(queue="q", task="t", ids=ids, args=["{}"] * 3, priority=priority)
         )
 
         assert 1 == ear.heard()

@@ -3,7 +3,7 @@
 -- Many jobs of one task with the same options, in one statement. The ids are one array literal
 -- and the payloads one text cut at RS, a character that JSON text never holds as it is: whatever
 -- the driver, the client sends two strings. The ids are new, so nothing looks for a conflict: that
--- would cost a third more. A send that is repeated asks first whether it was carried out (exists).
+-- would cost a third more. A send that is repeated asks first whether it was carried out (exist).
 --
 -- A queue that has a policy or a limit, or of which an operator has said something, is asked for
 -- each job, as by a single send; those that its policy turns away are not counted. The second
