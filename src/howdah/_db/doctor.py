@@ -47,7 +47,8 @@ class Backlog:
     """Jobs of a queue that a worker could have claimed for long.
 
     Attributes:
-        served_by: `worker`, `hand` where somebody claims by hand, or `nobody`.
+        served_by: `worker`, `hand` where somebody claims by hand, `others` where the queue's
+            workers take only other priorities, or `nobody`.
         oldest: For how many seconds the first has been ready.
         in_lines: All of them stand in lines, as jobs with limits, groups or policies do.
         is_dead_letters: The queue gets dead letters.

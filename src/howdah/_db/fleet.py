@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Never
@@ -40,6 +40,10 @@ class WorkerRecord:
         pid: The process that takes signals: the supervisor, or the web process that hosts it.
         concurrency: Handlers at once, as it was asked to work last.
         started_with: Handlers at once, as it was started.
+        queue_concurrency: Of these queues at most so many of them; empty also for a worker that
+            does not say.
+        min_priority: It takes jobs of this priority or a higher one; None for all.
+        max_priority: It takes jobs of this priority or a lower one; None for all.
         memory: Resident bytes of the process that executes, as of its last beat; None before the
             first, or where the system does not say.
         beat_ago: Seconds since its last beat.
@@ -56,6 +60,9 @@ class WorkerRecord:
     version: str
     concurrency: int
     started_with: int
+    queue_concurrency: Mapping[str, int]
+    min_priority: int | None
+    max_priority: int | None
     memory: int | None
     started_at: datetime | None
     beat_ago: float
@@ -191,6 +198,9 @@ def _workers(rows: Sequence[Row]) -> list[WorkerRecord]:
             version=row[4],
             concurrency=row[5] if row[6] is None else row[6],
             started_with=row[5],
+            queue_concurrency=json.loads(row[17] or "{}"),
+            min_priority=row[15],
+            max_priority=row[16],
             memory=row[7],
             started_at=wire.moment(row[8]),
             beat_ago=row[9],

@@ -20,12 +20,20 @@ def register(
     queues: Sequence[str],
     version: str,
     tasks: Iterable[str] | None = None,
+    lowest: int | None = None,
+    highest: int | None = None,
+    queue_concurrency: Mapping[str, int] | None = None,
+    batches: Mapping[str, int] | None = None,
     asked: Asked | None = None,
 ) -> Query[int]:
     """Announce a process that will execute jobs. Answers with the worker's id.
 
     Args:
         tasks: What its code can run, where it says so.
+        lowest: The lowest priority that it takes; None for no bound.
+        highest: The highest that it takes; None for no bound.
+        queue_concurrency: Of these queues at most so many handlers at once.
+        batches: Of these tasks one handler takes so many jobs.
         asked: What was asked of the worker in whose place it works.
     """
     asked = asked or Asked()
@@ -42,6 +50,10 @@ def register(
             "paused_at": asked.paused_at,
             "paused_by": asked.paused_by,
             "tasks": None if tasks is None else wire.RS.join(tasks),
+            "lowest": lowest,
+            "highest": highest,
+            "queue_concurrency": json.dumps(queue_concurrency) if queue_concurrency else None,
+            "batches": json.dumps(batches) if batches else None,
         },
         _scalar,
     )

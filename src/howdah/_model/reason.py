@@ -29,13 +29,16 @@ ReasonKind = Literal[
     "policy",
     "no_worker",
     "task_unknown",
+    "priority_unserved",
     "workers_paused",
     "workers_busy",
+    "handlers_busy",
     "turn",
 ]
 
 _MOMENTS = {"since", "until", "stop_asked_at"}
 _JOBS = {"job", "child"}
+_MOST_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,54 @@ def _no_worker(facts: Mapping[str, Any]) -> str:
     return f"no live worker serves queue {facts['queue']!r}{others}"
 
 
+def _priority_unserved(facts: Mapping[str, Any]) -> str:
+    having = "" if facts["knowing"] == facts["serving"] else f" that has task {facts['task']!r}"
+    groups = facts["workers"]
+    others = [_range_of(group) for group in groups[:_MOST_GROUPS]]
+    left = facts["knowing"] - sum(group["workers"] for group in groups[:_MOST_GROUPS])
+    if left:
+        others.append(f"{left} more do not take it either")
+    return (
+        f"no live worker{having} serves priority {facts['priority']} of queue"
+        f" {facts['queue']!r}: {', '.join(others)}"
+    )
+
+
+def _range_of(group: Mapping[str, Any]) -> str:
+    """Which priorities some workers of one host take."""
+    more = group["workers"] - 1
+    who = f"worker {group['worker']}{f' and {more} more' if more else ''} on {group['host']}"
+    return f"{who} take{'' if more else 's'} {priorities(group['lowest'], group['highest'])}"
+
+
+def priorities(lowest: int | None, highest: int | None) -> str:
+    """Which priorities a worker takes, in a few words."""
+    if lowest is None:
+        return "all" if highest is None else f"{highest} and less"
+    if highest is None:
+        return f"{lowest} and more"
+    return f"only {lowest}" if lowest == highest else f"{lowest} to {highest}"
+
+
+def _handlers_busy(facts: Mapping[str, Any]) -> str:
+    full, rest = facts["full"], facts["working"] - facts["full"]
+    most = facts["most"] if facts["each"] is None else facts["each"]
+    if full == 1:
+        where = "its worker" if not rest else "one of its workers"
+    else:
+        where = f"{'its' if facts['each'] is None else 'each of its'} {full:,} workers"
+    others = f", and all slots of {rest:,} more are taken" if rest else ""
+    return (
+        f"{most:,} of {most:,} handlers of queue {facts['queue']!r} are busy on"
+        f" {where}{_taking(facts)}{others}"
+    )
+
+
+def _taking(facts: Mapping[str, Any]) -> str:
+    """Whether only some of a queue's workers are meant."""
+    return "" if facts["taking"] == facts["serving"] else " that would take it"
+
+
 def _turn(facts: Mapping[str, Any]) -> str:
     if facts["ahead"] == 0:
         return "it is the next to be claimed" + (
@@ -242,12 +293,16 @@ _TEXTS: dict[ReasonKind, Callable[[Mapping[str, Any]], str]] = {
     "task_unknown": lambda facts: (
         f"no live worker of queue {facts['queue']!r} has task {facts['task']!r}"
     ),
+    "priority_unserved": _priority_unserved,
     "workers_paused": lambda facts: (
-        f"every live worker of queue {facts['queue']!r} is paused, or about to leave"
+        f"every live worker of queue {facts['queue']!r}{_taking(facts)} is paused, or about to"
+        " leave"
     ),
     "workers_busy": lambda facts: (
-        f"all {facts['slots']:,} slots of the workers of queue {facts['queue']!r} are taken"
+        f"all {facts['slots']:,} slots of the workers of queue {facts['queue']!r}{_taking(facts)}"
+        " are taken"
     ),
+    "handlers_busy": _handlers_busy,
     "turn": _turn,
 }
 
@@ -293,8 +348,10 @@ _BRIEF: dict[ReasonKind, str | Callable[[Mapping[str, Any]], str]] = {
     ),
     "no_worker": "no worker",
     "task_unknown": "no worker has its task",
+    "priority_unserved": lambda facts: f"no worker takes priority {facts['priority']}",
     "workers_paused": "workers are paused",
     "workers_busy": "workers are busy",
+    "handlers_busy": "queue's handlers are busy",
     "turn": "its turn",
 }
 

@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 
 from howdah._db import queue as queues
 from howdah._db import quota as quotas
 from howdah._db import schedule as schedules
+from howdah._db import worker as workers
+from howdah._db.fleet import Asked
 from howdah._db.query import Query
 from howdah._db.steps import Steps
 from howdah._model.signals import SchedulesStray
+from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
+
+
+def register_worker(
+    app: AppLike,
+    settings: WorkerSettings,
+    *,
+    queues: Sequence[str],
+    host: str,
+    pid: int,
+    asked: Asked | None = None,
+) -> Query[int]:
+    """Announce a process that will work so, with all that decides whether it takes a job."""
+    return workers.register(
+        lease=settings.lease,
+        pid=pid,
+        host=host,
+        concurrency=settings.concurrency,
+        queues=queues,
+        version=version("howdah"),
+        tasks=app.tasks,
+        lowest=settings.min_priority,
+        highest=settings.max_priority,
+        queue_concurrency=settings.queue_concurrency,
+        batches={
+            name: task.batching.size
+            for name, task in app.tasks.items()
+            if task.batching is not None
+        },
+        asked=asked,
+    )
 
 
 def register_limits(app: AppLike) -> Steps[None]:

@@ -25,10 +25,15 @@ from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.child import EXIT_ASKED, EXIT_CONFIG
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
-from howdah._worker.registration import register_limits, register_queues, register_schedules
+from howdah._worker.registration import (
+    register_limits,
+    register_queues,
+    register_schedules,
+    register_worker,
+)
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
-from howdah._worker.worker import identity, package_version, weights
+from howdah._worker.worker import identity, weights
 from howdah.errors import HowdahError
 
 LOOK_EVERY = 0.05
@@ -153,19 +158,12 @@ class Supervisor:
                 return
 
     def _spawn(self) -> Child:
-        host, _ = identity()
+        host, pid = identity()
         asked = self._bequests[-1] if self._bequests else None
         queues = list(weights(self._app, self._settings))
         worker_id = self._link.run(
-            workers.register(
-                lease=self._settings.lease,
-                pid=os.getpid(),
-                host=host,
-                concurrency=self._settings.concurrency,
-                queues=queues,
-                version=package_version(),
-                tasks=self._app.tasks,
-                asked=asked,
+            register_worker(
+                self._app, self._settings, queues=queues, host=host, pid=pid, asked=asked
             )
         )
         if asked is not None:

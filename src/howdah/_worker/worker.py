@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from importlib.metadata import version
 
 from howdah._db import worker as workers
 from howdah._db.steps import walk_async
@@ -25,7 +24,7 @@ from howdah._worker.notices import Notices
 from howdah._worker.orders import Orders
 from howdah._worker.pools import Pools
 from howdah._worker.pulse import Pulse
-from howdah._worker.registration import register_limits, register_queues
+from howdah._worker.registration import register_limits, register_queues, register_worker
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.shutdown import Departure
 from howdah._worker.tally import Tally
@@ -230,18 +229,5 @@ async def announce(link: Link, app: AppLike, settings: WorkerSettings) -> int:
     await link.run(register_queues(app, queues))
     await walk_async(register_limits(app), link.run)
     return await link.run(
-        workers.register(
-            lease=settings.lease,
-            pid=pid,
-            host=host,
-            concurrency=settings.concurrency,
-            queues=queues,
-            version=package_version(),
-            tasks=app.tasks,
-        )
+        register_worker(app, settings, queues=queues, host=host, pid=pid),
     )
-
-
-def package_version() -> str:
-    """The version of Howdah that runs here."""
-    return version("howdah")

@@ -236,6 +236,23 @@ def test_jobs_that_all_stand_in_lines_are_not_answered_with_more_workers(
     assert f"`howdah jobs explain {first}`" in findings(program)["queues"]["advice"]
 
 
+def test_jobs_whose_priority_no_worker_of_their_queue_takes_fail(
+    program: Program, sql: Sql, clock: Clock
+) -> None:
+    sql("SELECT howdah.put_queue('mail'), howdah.send('mail', 'welcome')")
+    clock.advance(600)
+    sql("""INSERT INTO howdah.worker (lease, pid, host, concurrency, queues, version, lowest)
+           VALUES ('30 s', 1, 'elsewhere', 1, '{mail}', '0', 5)""")
+
+    found = findings(program)["queues"]
+
+    assert "fail" == found["status"]
+    assert "the live workers of this queue take only other priorities" in found["says"]
+
+    sql("UPDATE howdah.worker SET lowest = -5")
+    assert "its workers do not keep up" in findings(program)["queues"]["advice"]
+
+
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_queue_that_is_claimed_by_hand_is_at_most_a_warning(
     program: Program, sql: Sql, clock: Clock, settled: bool

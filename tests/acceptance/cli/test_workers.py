@@ -19,6 +19,31 @@ def test_workers_are_listed_and_shown(program: Program) -> None:
     assert "alive" in program.run("workers").out
 
 
+def test_what_a_worker_takes_is_listed_and_why_it_takes_no_other_job_is_explained(
+    program: Program,
+) -> None:
+    options = ("--min-priority", 5, "--queue-concurrency", "mail=2")
+    program.start("worker", "shop:app", *options).wait_for("worker.started")
+    (listed,) = program.run("workers", "--json").json
+    job = program.run("jobs", "send", "welcome", "{}", "--queue", "mail", "--json").json["id"]
+
+    shown = program.run("workers", "show", listed["id"]).out
+    explained = program.run("jobs", "explain", job).out
+    (reason, _) = program.run("jobs", "explain", job, "--json").json["reasons"]
+    (found,) = program.run("jobs", "list", "--json").json["jobs"]
+
+    assert (5, None, {"mail": 2}) == (
+        listed["min_priority"],
+        listed["max_priority"],
+        listed["queue_concurrency"],
+    )
+    assert "mail (at most 2)" in shown
+    assert "5 and more" in shown
+    assert f"priority 0 of queue 'mail': worker {listed['id']} on" in explained
+    assert (5, "priority_unserved") == (reason["facts"]["workers"][0]["lowest"], reason["kind"])
+    assert "no worker takes priority 0" == found["why"]["text"]
+
+
 def test_one_is_scaled_paused_resumed_and_stopped(program: Program) -> None:
     worker = program.start("worker", "shop:app", "--concurrency", 2)
     number = worker.wait_for("worker.started")["worker"]

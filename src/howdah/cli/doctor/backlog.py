@@ -114,6 +114,12 @@ def _ready(one: Backlog) -> Finding:
         return warn("queues", f"{says}; all stand in lines, behind limits or each other", advice)
     if one.served_by == "worker":
         return warn("queues", says, "its workers do not keep up: add --processes or --concurrency")
+    if one.served_by == "others":
+        return fail(
+            "queues",
+            f"{says}; the live workers of this queue take only other priorities",
+            f"which, says `howdah jobs explain {one.first}`: start a worker that takes them, too",
+        )
     return fail(
         "queues",
         f"{says}; no live worker serves this queue",

@@ -11,6 +11,7 @@ import typer
 from howdah._db import fleet
 from howdah._db.fleet import WorkerRecord
 from howdah._db.steps import walk
+from howdah._model.reason import priorities
 from howdah.cli.database import opened
 from howdah.cli.options import AppOption, AsJson, Schema, Url
 from howdah.cli.output import ago, print_json, print_pairs, print_table, say, span
@@ -62,13 +63,17 @@ def show(
 def print_workers(found: list[WorkerRecord]) -> None:
     """Print workers as a table."""
     print_table(
-        ("id", "host", "pid", "queues", "jobs", "of", "memory", "version", "started", "beat", "is"),
+        (
+            *("id", "host", "pid", "queues", "priorities", "jobs", "of"),
+            *("memory", "version", "started", "beat", "is"),
+        ),
         [
             (
                 one.id,
                 one.host,
                 one.pid,
-                ", ".join(one.queues),
+                _queues(one),
+                priorities(one.min_priority, one.max_priority),
                 len(one.jobs),
                 one.concurrency,
                 size(one.memory),
@@ -79,7 +84,7 @@ def print_workers(found: list[WorkerRecord]) -> None:
             )
             for one in found
         ],
-        spare=("version", "memory", "started"),
+        spare=("version", "memory", "started", "priorities"),
     )
 
 
@@ -102,6 +107,14 @@ def size(memory: int | None) -> str | None:
     return None if memory is None else f"{memory / 1_048_576:,.0f} MB"
 
 
+def _queues(one: WorkerRecord) -> str:
+    """The queues that a worker serves, with how many handlers of each it runs where it says so."""
+    return ", ".join(
+        f"{name} (at most {one.queue_concurrency[name]})" if name in one.queue_concurrency else name
+        for name in one.queues
+    )
+
+
 def _beat(one: WorkerRecord) -> str:
     return "now" if one.beat_ago < 1 else f"{span(one.beat_ago)} ago"
 
@@ -110,7 +123,8 @@ def _facts(one: WorkerRecord) -> Iterator[tuple[str, Any]]:
     yield "is", standing(one)
     yield "host", one.host
     yield "pid", one.pid
-    yield "queues", ", ".join(one.queues)
+    yield "queues", _queues(one)
+    yield "priorities", priorities(one.min_priority, one.max_priority)
     started = "" if one.concurrency == one.started_with else f" (started with {one.started_with})"
     yield "concurrency", f"{one.concurrency}{started}"
     yield "memory", size(one.memory)

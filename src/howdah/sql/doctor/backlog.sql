@@ -1,23 +1,27 @@
 -- By queue: who serves it, how many jobs could have been claimed for so long, and the age of the
 -- oldest. A job that was put back to run at once does not say since when it is ready; it is counted
--- by its age only where no worker serves the queue.
+-- by its age only where no worker serves the queue, or none its priority.
 --
 -- Left out is what no worker could claim: queues that are paused or wait, and keys that are blocked.
 -- Served by hand is a queue from which somebody claims so: now, or in the last ten minutes by one
 -- who counted nothing, as each worker does. Letters are dead ones, or jobs beside such.
-WITH served AS (
-    SELECT q.name, bool_or(w.by_hand IS NULL) AS by_worker
+WITH alive AS (
+    SELECT q.name, w.by_hand, coalesce(w.lowest, -32768) AS lowest, coalesce(w.highest, 32767) AS highest
     FROM howdah.worker AS w
     CROSS JOIN LATERAL unnest(w.queues) AS q (name)
-    WHERE w.beat_at + w.lease >= howdah.now()
-    GROUP BY q.name),
+    WHERE w.beat_at + w.lease >= howdah.now()),
+served AS (
+    SELECT n.queue, n.priority, bool_or(a.by_hand IS NULL) AS by_worker
+    FROM howdah.lane AS n
+    JOIN alive AS a ON a.name = n.queue AND n.priority BETWEEN a.lowest AND a.highest
+    GROUP BY n.queue, n.priority),
 ready AS (
     SELECT j.queue, j.id, j.line, j.source, coalesce(served.by_worker, false) AS by_worker,
-           served.name IS NOT NULL AS is_served,
+           served.queue IS NOT NULL AS is_served,
            CASE WHEN j.state = 'created' OR served.by_worker IS NOT TRUE
                 THEN coalesce(j.start_after, j.created_at) ELSE j.start_after END AS since
     FROM howdah.job AS j
-    LEFT JOIN served ON served.name = j.queue
+    LEFT JOIN served ON served.queue = j.queue AND served.priority = j.priority
     WHERE j.ready_xid IS NOT NULL
       AND NOT EXISTS (
           SELECT FROM howdah.queue AS q
@@ -42,6 +46,7 @@ SELECT l.queue,
                                   WHERE w.id = a.worker_id AND w.by_hand IS NULL)
                   AND NOT EXISTS (SELECT FROM howdah.sample AS s
                                   WHERE s.queue = l.queue AND s.worker_id = a.worker_id)) THEN 'hand'
+            WHEN EXISTS (SELECT FROM alive AS a WHERE a.name = l.queue AND a.by_hand IS NULL) THEN 'others'
             ELSE 'nobody' END,
        l.jobs, extract(epoch FROM howdah.now() - l.since)::float8, l.in_lines,
        l.has_letters

@@ -119,78 +119,165 @@ AS $$
     FROM howdah.queue AS q WHERE q.name = p_queue AND q.blocked_until > howdah.now()
 $$;
 
+-- Each live worker, and all that decides whether it takes a job. One that does not say which tasks it
+-- has or which priorities it takes may take any.
+CREATE OR REPLACE FUNCTION howdah.live_workers(p_queue text, p_task text, p_priority smallint)
+RETURNS TABLE (
+    id bigint, host text, serves boolean, knows boolean, covers boolean, rests boolean,
+    lowest smallint, highest smallint, slots int, most int, batches jsonb
+)
+LANGUAGE sql STABLE
+AS $$
+    SELECT w.id, w.host, w.queues @> ARRAY[p_queue],
+           coalesce(w.tasks @> ARRAY[p_task], true),
+           p_priority BETWEEN coalesce(w.lowest, -32768) AND coalesce(w.highest, 32767),
+           w.paused_at IS NOT NULL OR w.stop_asked_at IS NOT NULL,
+           w.lowest, w.highest, coalesce(w.wanted_concurrency, w.concurrency),
+           (w.queue_concurrency ->> p_queue)::int, w.batches
+    FROM howdah.worker AS w
+    WHERE w.beat_at + w.lease > howdah.now()
+$$;
+
+-- What workers hold, by queue and task. No index has it, on purpose: whoever asks of many jobs reads
+-- it once for all of them.
+CREATE OR REPLACE FUNCTION howdah.held_by_workers() RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]')
+    FROM (SELECT j.worker_id AS worker, j.queue, j.task, count(*) AS jobs
+          FROM howdah.job AS j
+          WHERE j.state = 'active'
+          GROUP BY j.worker_id, j.queue, j.task) AS h
+$$;
+
+-- How busy the workers are that would take a job. Which jobs run in one batch is not known, nor which
+-- of them wait there for more to come: so they count as full batches, and a rest as none.
+CREATE OR REPLACE FUNCTION howdah.busy_workers(
+    p_queue text, p_task text, p_priority smallint, p_held jsonb
+)
+RETURNS TABLE (id bigint, host text, slots int, most int, running bigint, of_queue bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT a.id, a.host, a.slots, a.most, coalesce(sum(h.handlers), 0)::bigint,
+           coalesce(sum(h.handlers) FILTER (WHERE h.queue = p_queue), 0)::bigint
+    FROM howdah.live_workers(p_queue, p_task, p_priority) AS a
+    LEFT JOIN LATERAL (
+        SELECT x.queue, x.jobs / coalesce((a.batches ->> x.task)::int, 1) AS handlers
+        FROM jsonb_to_recordset(p_held) AS x (worker bigint, queue text, task text, jobs bigint)
+        WHERE x.worker = a.id) AS h ON true
+    WHERE a.serves AND a.knows AND a.covers AND NOT a.rests
+    GROUP BY a.id, a.host, a.slots, a.most
+$$;
+
 -- Whether a worker is there that would run it: one reason at the most.
-CREATE OR REPLACE FUNCTION howdah.explain_workers(p_queue text, p_task text)
+DROP FUNCTION IF EXISTS howdah.explain_workers(text, text);
+CREATE OR REPLACE FUNCTION howdah.explain_workers(
+    p_queue text, p_task text, p_priority smallint, p_held jsonb
+)
 RETURNS TABLE (kind text, facts jsonb)
 LANGUAGE sql STABLE
 AS $$
-    WITH alive AS (
-        SELECT w.id, w.queues @> ARRAY[p_queue] AS serves,
-               coalesce(w.tasks @> ARRAY[p_task], true) AS knows,
-               w.paused_at IS NOT NULL OR w.stop_asked_at IS NOT NULL AS rests,
-               coalesce(w.wanted_concurrency, w.concurrency) AS slots
-        FROM howdah.worker AS w
-        WHERE w.beat_at + w.lease > howdah.now()),
+    WITH alive AS MATERIALIZED (
+        SELECT a.* FROM howdah.live_workers(p_queue, p_task, p_priority) AS a),
     fits AS (
         SELECT count(*) AS alive,
                count(*) FILTER (WHERE a.serves) AS serving,
                count(*) FILTER (WHERE a.serves AND a.knows) AS knowing,
-               count(*) FILTER (WHERE a.serves AND a.knows AND NOT a.rests) AS working,
-               sum(a.slots) FILTER (WHERE a.serves AND a.knows AND NOT a.rests) AS slots,
-               array_agg(a.id) FILTER (WHERE a.serves AND a.knows AND NOT a.rests) AS ids
+               count(*) FILTER (WHERE a.serves AND a.knows AND a.covers) AS taking,
+               count(*) FILTER (WHERE a.serves AND a.knows AND a.covers AND NOT a.rests) AS working
         FROM alive AS a),
     busy AS (
-        SELECT f.alive, f.serving, f.knowing, f.working, f.slots,
-               CASE WHEN f.working > 0
-                    THEN (SELECT count(*) FROM howdah.job AS j
-                          WHERE j.state = 'active' AND j.worker_id = ANY (f.ids)) END AS running
-        FROM fits AS f)
-    SELECT CASE WHEN b.serving = 0 THEN 'no_worker'
-                WHEN b.knowing = 0 THEN 'task_unknown'
-                WHEN b.working = 0 THEN 'workers_paused'
-                ELSE 'workers_busy' END,
-           jsonb_build_object('queue', p_queue, 'task', p_task, 'alive', b.alive,
-                              'serving', b.serving, 'slots', b.slots, 'running', b.running)
-    FROM busy AS b
-    WHERE b.working = 0 OR b.running >= b.slots
+        SELECT sum(b.slots) AS slots, sum(b.running) AS running,
+               count(*) FILTER (WHERE b.running >= b.slots) AS without_slot,
+               count(*) FILTER (WHERE b.running >= b.slots OR b.of_queue >= b.most) AS without_room,
+               count(*) FILTER (WHERE b.of_queue >= b.most) AS full_of_queue,
+               sum(b.most) FILTER (WHERE b.of_queue >= b.most) AS most,
+               min(b.most) FILTER (WHERE b.of_queue >= b.most) AS least,
+               max(b.most) FILTER (WHERE b.of_queue >= b.most) AS largest
+        FROM howdah.busy_workers(p_queue, p_task, p_priority, p_held) AS b),
+    -- Which priorities those take that do not take this one: ten of the hosts, by their first worker.
+    others AS (
+        SELECT jsonb_agg(to_jsonb(g) ORDER BY g.worker) AS workers
+        FROM (SELECT min(a.id) AS worker, a.host, a.lowest, a.highest, count(*) AS workers
+              FROM alive AS a
+              WHERE a.serves AND a.knows
+              GROUP BY a.host, a.lowest, a.highest
+              ORDER BY min(a.id)
+              LIMIT 10) AS g)
+    SELECT CASE WHEN f.serving = 0 THEN 'no_worker'
+                WHEN f.knowing = 0 THEN 'task_unknown'
+                WHEN f.taking = 0 THEN 'priority_unserved'
+                WHEN f.working = 0 THEN 'workers_paused'
+                WHEN b.without_slot = f.working THEN 'workers_busy'
+                ELSE 'handlers_busy' END,
+           jsonb_build_object('queue', p_queue, 'task', p_task, 'priority', p_priority,
+                              'alive', f.alive, 'serving', f.serving, 'knowing', f.knowing,
+                              'taking', f.taking, 'working', f.working,
+                              'slots', b.slots, 'running', b.running)
+           || CASE WHEN f.taking = 0 AND f.knowing > 0
+                   THEN jsonb_build_object('workers', o.workers) ELSE '{}' END
+           || CASE WHEN f.working > 0 AND b.without_slot < f.working
+                   THEN jsonb_build_object(
+                       'full', b.full_of_queue, 'most', b.most,
+                       'each', CASE WHEN b.least = b.largest THEN b.least END) ELSE '{}' END
+    FROM fits AS f CROSS JOIN busy AS b CROSS JOIN others AS o
+    WHERE f.working = 0 OR b.without_room = f.working
 $$;
 
 -- How many claimable jobs come before it, counted up to a million, and when its turn would come at
--- the speed of the last ten seconds, or of the last ten minutes where those say nothing.
+-- the speed of the last ten seconds, or of the last ten minutes where those say nothing. What only
+-- such workers run as do not take it is neither before it nor tells the speed. All that do take it take
+-- its own priority, so what they take above it is one range.
 CREATE OR REPLACE FUNCTION howdah.explain_turn(p_job howdah.job)
 RETURNS TABLE (kind text, facts jsonb)
 LANGUAGE sql STABLE
 AS $$
+    WITH alive AS MATERIALIZED (
+        SELECT a.id, a.highest, a.serves AND a.knows AND a.covers AND NOT a.rests AS takes
+        FROM howdah.live_workers((p_job).queue, (p_job).task, (p_job).priority) AS a),
+    reach AS MATERIALIZED (
+        SELECT coalesce(bool_or(a.takes), false) AS is_taken,
+               coalesce(max(coalesce(a.highest, 32767)) FILTER (WHERE a.takes), 32767)::smallint AS highest,
+               coalesce(array_agg(a.id) FILTER (WHERE NOT a.takes), '{}') AS strangers
+        FROM alive AS a)
     SELECT 'turn', jsonb_build_object(
-        'ahead', n.ahead, 'per_second', r.speed, 'line', (p_job).line,
-        'seconds', CASE WHEN r.speed > 0 AND (p_job).line IS NULL THEN n.ahead / r.speed END)
-    FROM (SELECT count(*) AS ahead
-          FROM (SELECT FROM howdah.job AS j
-                WHERE (p_job).line IS NULL AND j.queue = (p_job).queue
-                  AND j.ready_xid IS NOT NULL AND j.line IS NULL
-                  AND j.priority > (p_job).priority
-                UNION ALL
-                SELECT FROM howdah.job AS j
-                WHERE (p_job).line IS NULL AND j.queue = (p_job).queue
-                  AND j.ready_xid IS NOT NULL AND j.line IS NULL
-                  AND j.priority = (p_job).priority
-                  AND (j.ready_xid, j.id) < ((p_job).ready_xid, (p_job).id)
-                UNION ALL
-                SELECT FROM howdah.job AS j
-                WHERE j.queue = (p_job).queue AND j.priority = (p_job).priority
-                  AND j.line = (p_job).line AND j.ready_xid IS NOT NULL
-                  AND (j.ready_xid, j.id) < ((p_job).ready_xid, (p_job).id)
-                LIMIT 1000000) AS x) AS n
+        'ahead', n.ahead, 'per_second', s.speed, 'line', (p_job).line,
+        'seconds', CASE WHEN s.speed > 0 AND (p_job).line IS NULL AND r.is_taken
+                        THEN n.ahead / s.speed END)
+    FROM reach AS r
+    CROSS JOIN (
+        SELECT count(*) AS ahead
+        FROM (SELECT FROM howdah.job AS j
+              WHERE (p_job).line IS NULL AND j.queue = (p_job).queue
+                AND j.ready_xid IS NOT NULL AND j.line IS NULL
+                AND j.priority > (p_job).priority
+                -- As `<=` the planner would take both for a narrow range, and fetch by index what
+                -- may be half of the table.
+                AND (j.priority > (SELECT r.highest FROM reach AS r)) IS NOT TRUE
+              UNION ALL
+              SELECT FROM howdah.job AS j
+              WHERE (p_job).line IS NULL AND j.queue = (p_job).queue
+                AND j.ready_xid IS NOT NULL AND j.line IS NULL
+                AND j.priority = (p_job).priority
+                AND (j.ready_xid, j.id) < ((p_job).ready_xid, (p_job).id)
+              UNION ALL
+              SELECT FROM howdah.job AS j
+              WHERE j.queue = (p_job).queue AND j.priority = (p_job).priority
+                AND j.line = (p_job).line AND j.ready_xid IS NOT NULL
+                AND (j.ready_xid, j.id) < ((p_job).ready_xid, (p_job).id)
+              LIMIT 1000000) AS x) AS n
     CROSS JOIN (
         SELECT round(coalesce(nullif((
                    SELECT count(*) FROM howdah.archive AS a
                    WHERE a.finished_at > howdah.now() - interval '10 seconds'
-                     AND a.queue = (p_job).queue), 0) / 10.0, (
-                   SELECT sum(coalesce(s.done, 0) + coalesce(s.retried, 0))
-                          / (60.0 * count(DISTINCT s.at))
-                   FROM howdah.sample AS s
-                   WHERE s.queue = (p_job).queue AND s.worker_id <> 0
-                     AND s.at > howdah.now() - interval '10 minutes')), 2)::float8 AS speed) AS r
+                     AND a.queue = (p_job).queue
+                     AND (a.worker_id = ANY ((SELECT r.strangers FROM reach AS r)::bigint[])) IS NOT TRUE), 0) / 10.0, (
+                   SELECT sum(coalesce(m.done, 0) + coalesce(m.retried, 0))
+                          / (60.0 * count(DISTINCT m.at))
+                   FROM howdah.sample AS m
+                   WHERE m.queue = (p_job).queue AND m.worker_id <> 0
+                     AND m.worker_id <> ALL ((SELECT r.strangers FROM reach AS r)::bigint[])
+                     AND m.at > howdah.now() - interval '10 minutes')), 2)::float8 AS speed) AS s
 $$;
 
 -- The parents of a flow that are not over as the job needs them. One that is gone was deleted by
@@ -274,7 +361,10 @@ BEGIN
     RETURN QUERY SELECT q.kind, q.facts FROM howdah.explain_queue(v_job.queue) AS q;
     RETURN QUERY SELECT l.kind, l.facts FROM howdah.explain_limits(v_job.limits) AS l;
     RETURN QUERY SELECT p.kind, p.facts FROM howdah.explain_policy(v_job) AS p;
-    RETURN QUERY SELECT w.kind, w.facts FROM howdah.explain_workers(v_job.queue, v_job.task) AS w;
+    RETURN QUERY
+    SELECT w.kind, w.facts
+    FROM howdah.explain_workers(
+        v_job.queue, v_job.task, v_job.priority, howdah.held_by_workers()) AS w;
     IF v_job.ready_xid IS NOT NULL THEN
         RETURN QUERY SELECT t.kind, t.facts FROM howdah.explain_turn(v_job) AS t;
     END IF;

@@ -9,7 +9,7 @@ SET jit = off
 SET enable_seqscan = off
 AS $$
     WITH idle AS MATERIALIZED (
-        SELECT j.id, j.state, j.queue, j.task, j.held, j.start_after, j.deadline, j.ready_xid,
+        SELECT j.id, j.state, j.queue, j.task, j.priority, j.held, j.start_after, j.deadline, j.ready_xid,
                j.limits, j.policy, j.line, j.sending
         FROM howdah.job AS j
         WHERE j.id = ANY (p_ids) AND j.state IN ('created', 'retry', 'waiting')),
@@ -52,10 +52,13 @@ AS $$
             ORDER BY j.sending, j.id
             LIMIT 1) AS o
         WHERE q.policy IN ('stately', 'key_strict_fifo')),
+    held AS MATERIALIZED (
+        SELECT howdah.held_by_workers() AS jobs),
     workers AS (
-        SELECT t.queue, t.task, w.kind, w.facts
-        FROM (SELECT DISTINCT q.queue, q.task FROM queued AS q) AS t
-        CROSS JOIN LATERAL howdah.explain_workers(t.queue, t.task) AS w),
+        SELECT t.queue, t.task, t.priority, w.kind, w.facts
+        FROM (SELECT DISTINCT q.queue, q.task, q.priority FROM queued AS q) AS t
+        CROSS JOIN LATERAL howdah.explain_workers(
+            t.queue, t.task, t.priority, (SELECT h.jobs FROM held AS h)) AS w),
     reasons (id, place, kind, facts) AS (
         SELECT i.id, 1, 'suspended', jsonb_build_object(
             'until', extract(epoch FROM i.start_after),
@@ -89,7 +92,8 @@ AS $$
         FROM others AS o JOIN queued AS q ON q.id = o.id
         UNION ALL
         SELECT q.id, 9, w.kind, w.facts
-        FROM queued AS q JOIN workers AS w ON w.queue = q.queue AND w.task = q.task
+        FROM queued AS q JOIN workers AS w
+          ON w.queue = q.queue AND w.task = q.task AND w.priority = q.priority
         UNION ALL
         SELECT q.id, 10, 'turn', '{}' FROM queued AS q WHERE q.ready_xid IS NOT NULL)
     SELECT DISTINCT ON (r.id) r.id, r.kind, r.facts

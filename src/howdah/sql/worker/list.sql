@@ -7,7 +7,8 @@ SELECT w.id, w.host, w.pid::int8, array_to_json(w.queues)::text, w.version,
        extract(epoch FROM w.lease)::float8,
        extract(epoch FROM w.paused_at)::float8, w.paused_by,
        extract(epoch FROM w.stop_asked_at)::float8,
-       h.jobs
+       h.jobs,
+       w.lowest::int8, w.highest::int8, w.queue_concurrency::text
 FROM howdah.worker AS w
 LEFT JOIN (
     SELECT j.worker_id,
