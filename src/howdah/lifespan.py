@@ -22,7 +22,7 @@ from howdah._worker.blocking_link import DEADLINE, BlockingLink
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.link import Link
-from howdah._worker.registration import register_schedules
+from howdah._worker.registration import look_at_queues, register_schedules
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 from howdah._worker.worker import Worker, announce
@@ -83,6 +83,7 @@ class _Hosted:
 
     async def begin(self) -> None:
         await walk_async(register_schedules(self._app), self._link.run)
+        await walk_async(look_at_queues(self._app, self._settings.queues), self._link.run)
         self._worker = await self._new_worker()
         self._heartbeat.start()
         self._housekeeper.start()

@@ -14,8 +14,11 @@ from howdah._model.signals import (
     DatabaseLost,
     JobEnded,
     JobStarted,
+    LimitUnknown,
+    QueueUnknown,
     Signal,
     Signals,
+    TaskUnknown,
     WorkerDied,
     WorkerStarted,
 )
@@ -92,6 +95,9 @@ def ended(verdict: str, **facts: object) -> JobEnded:
         (WorkerStarted(1, ("mail",), 20), ("INFO", "worker.started")),
         (WorkerDied(1, 2, -9, 3), ("ERROR", "worker.died")),
         (DatabaseLost("claim", "gone"), ("WARNING", "database.lost")),
+        (TaskUnknown("id", "resize", "mail"), ("WARNING", "task.unknown")),
+        (QueueUnknown("mial", "mail"), ("WARNING", "queue.unknown")),
+        (LimitUnknown("id", "mail", "opnai"), ("WARNING", "limit.unknown")),
     ],
 )
 def test_what_is_retried_is_a_warning_and_what_needs_a_person_an_error(

@@ -110,6 +110,11 @@ def names() -> Query[list[str]]:
     return Query("queue/names", {}, lambda rows: [row[0] for row in rows])
 
 
+def used() -> Query[list[str]]:
+    """The names of the queues that an app or an operator says something of, or that held a job."""
+    return Query("queue/used", {}, lambda rows: [row[0] for row in rows])
+
+
 def put(name: str, override: Mapping[str, Any]) -> Query[None]:
     """Say what an operator says of a queue, in the place of what was said before."""
     return Query("queue/put", {"name": name, "override": json.dumps(override)}, _nothing)

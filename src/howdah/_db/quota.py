@@ -117,9 +117,16 @@ def delete(name: str) -> Query[bool]:
     return Query("quota/delete", {"name": name}, bool)
 
 
-def block(seconds: float, *, queue: str, name: str | None) -> Query[None]:
-    """Let nothing of a limit begin for so long; without a name, nothing of the queue."""
-    return Query("quota/block", {"seconds": seconds, "queue": queue, "name": name}, _nothing)
+def block(seconds: float, *, queue: str, name: str | None) -> Query[list[str] | None]:
+    """Let nothing of a limit begin for so long; without a name, nothing of the queue.
+
+    Answers with the names of the limits that there are, where none has that name.
+    """
+    return Query(
+        "quota/block",
+        {"seconds": seconds, "queue": queue, "name": name},
+        lambda rows: json.loads(rows[0][0]) if rows else None,
+    )
 
 
 def read(name: str) -> Steps[LimitRecord]:

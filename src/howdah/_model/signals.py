@@ -64,6 +64,30 @@ class TaskUnknown(Signal):
 
 
 @dataclass(slots=True)
+class LimitUnknown(Signal):
+    """A handler raised `RateLimited` with a limit that there is not: only its own job waits.
+
+    `nearest` is the limit that was probably meant.
+    """
+
+    job_id: str
+    queue: str
+    limit: str
+    nearest: str | None = None
+
+
+@dataclass(slots=True)
+class QueueUnknown(Signal):
+    """A worker is to serve a queue to which no task of its app belongs, and nobody has ever sent.
+
+    It is served: others may send there yet. `nearest` is the queue that was probably meant.
+    """
+
+    queue: str
+    nearest: str | None = None
+
+
+@dataclass(slots=True)
 class WorkerStarted(Signal):
     """A process executes jobs from now on."""
 

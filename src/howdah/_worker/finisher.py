@@ -19,8 +19,9 @@ from howdah._db import worker as workers
 from howdah._db.job import Applied
 from howdah._db.query import Query
 from howdah._db.steps import Steps, walk_async
+from howdah._model.nearest import nearest
 from howdah._model.outcome import Outcome, Verdict
-from howdah._model.signals import JobLost, PassFailed, Signals
+from howdah._model.signals import JobLost, LimitUnknown, PassFailed, Signals
 from howdah._worker.ledger import Ledger
 from howdah._worker.link import Link
 from howdah._worker.notices import Notices
@@ -166,7 +167,10 @@ class Finisher:
                     outcome.delay or 0, queue=outcome.queue or "", name=outcome.limit
                 )
                 try:
-                    await self._link.run(query)
+                    limits = await self._link.run(query)
+                    if limits is not None and (name := outcome.limit) is not None:
+                        near, queue = nearest(name, limits), outcome.queue or ""
+                        self._signals.post(LimitUnknown(outcome.job_id, queue, name, near))
                 except HowdahError as error:
                     # The job itself comes back later all the same; others may be sent away again.
                     self._signals.post(PassFailed("block", str(error)))

@@ -12,7 +12,8 @@ from howdah._db import worker as workers
 from howdah._db.fleet import Asked
 from howdah._db.query import Query
 from howdah._db.steps import Steps
-from howdah._model.signals import SchedulesStray
+from howdah._model.nearest import nearest
+from howdah._model.signals import QueueUnknown, SchedulesStray
 from howdah._worker.settings import WorkerSettings
 from howdah._worker.tasks import AppLike
 
@@ -59,6 +60,17 @@ def register_queues(app: AppLike, served: Iterable[str]) -> Query[None]:
     Of a queue that is served and not declared nothing is said: another app may declare it.
     """
     return queues.register({**dict.fromkeys(served), **app.queue_definitions})
+
+
+def look_at_queues(app: AppLike, served: Iterable[str]) -> Steps[None]:
+    """Tell of queues that are served and that nobody seems to mean. They may be another app's."""
+    foreign = [name for name in served if name not in app.queue_names]
+    if not foreign:
+        return
+    known = {*app.queue_names, *(yield queues.used())}
+    for name in foreign:
+        if name not in known:
+            app.signals.post(QueueUnknown(name, nearest(name, known)))
 
 
 def register_schedules(app: AppLike) -> Steps[None]:

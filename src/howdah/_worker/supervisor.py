@@ -26,6 +26,7 @@ from howdah._worker.child import EXIT_ASKED, EXIT_CONFIG
 from howdah._worker.heartbeat import Heartbeat
 from howdah._worker.housekeeping import Housekeeper
 from howdah._worker.registration import (
+    look_at_queues,
     register_limits,
     register_queues,
     register_schedules,
@@ -117,6 +118,7 @@ class Supervisor:
         self._link.run(register_queues(self._app, weights(self._app, self._settings)))
         walk(register_limits(self._app), self._link.run)
         walk(register_schedules(self._app), self._link.run)
+        walk(look_at_queues(self._app, self._settings.queues), self._link.run)
         self._heartbeat.start()
         self._housekeeper.start()
         try:

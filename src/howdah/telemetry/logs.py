@@ -22,9 +22,11 @@ from howdah._model.signals import (
     JobLost,
     JobStarted,
     LeaseLost,
+    LimitUnknown,
     ListenerFailed,
     NotificationsUnavailable,
     PassFailed,
+    QueueUnknown,
     SchedulesStray,
     Signal,
     Signals,
@@ -76,7 +78,6 @@ def attach(signals: Signals) -> None:
         signals.on(JobStarted, _started)
     for kind in (
         JobLost,
-        TaskUnknown,
         WorkerStarted,
         WorkerIdle,
         WorkerScaled,
@@ -99,6 +100,8 @@ def attach(signals: Signals) -> None:
         ListenerFailed,
     ):
         signals.on(kind, _write)
+    for unknown in (TaskUnknown, LimitUnknown, QueueUnknown):
+        signals.on(unknown, _write_unknown)
 
 
 class _Endings:
@@ -193,8 +196,6 @@ def _write(signal: Signal) -> None:
             _log(logging.WARNING, "lease.lost", {"worker": worker})
         case JobLost(job, fence):
             _log(logging.WARNING, "job.lost", {"job": job, "fence": fence})
-        case TaskUnknown(job, task, queue):
-            _log(logging.WARNING, "task.unknown", {"task": task, "job": job, "queue": queue})
         case DatabaseLost(role, error):
             _log(logging.WARNING, "database.lost", {"role": role, "error": error})
         case DatabaseBack(role, seconds):
@@ -212,6 +213,18 @@ def _write(signal: Signal) -> None:
             _log(logging.WARNING, "warned", {"kind": kind, "queue": queue or "-", "text": text})
         case ListenerFailed(name, error):
             _log(logging.ERROR, "listener.failed", {"signal": name, "error": error})
+
+
+def _write_unknown(signal: Signal) -> None:
+    """Lines of names that cannot be placed."""
+    match signal:
+        case TaskUnknown(job, task, queue):
+            _log(logging.WARNING, "task.unknown", {"task": task, "job": job, "queue": queue})
+        case LimitUnknown(job, queue, limit, near):
+            facts = {"limit": limit, "nearest": near or "-", "job": job, "queue": queue}
+            _log(logging.WARNING, "limit.unknown", facts)
+        case QueueUnknown(queue, near):
+            _log(logging.WARNING, "queue.unknown", {"queue": queue, "nearest": near or "-"})
 
 
 def _log(level: int, event: str, fields: Mapping[str, Any], detail: str | None = None) -> None:

@@ -65,6 +65,19 @@ def test_one_is_scaled_paused_resumed_and_stopped(program: Program) -> None:
     assert 0 == worker.process.returncode
 
 
+def test_a_queue_that_is_probably_misspelled_is_warned_of_once(program: Program) -> None:
+    worker = program.start("worker", "shop:app", "--queues", "mial", "--processes", 2)
+    worker.wait_for("worker.started", times=2)
+
+    (warned,) = worker.log("queue.unknown")
+
+    assert ("warning", "mial", "mail") == (
+        warned["level"].lower(),
+        warned["queue"],
+        warned["nearest"],
+    )
+
+
 def test_doctor_warns_when_all_are_paused(program: Program) -> None:
     program.start("worker", "shop:app").wait_for("worker.started")
     program.run("workers", "pause", "--all")
