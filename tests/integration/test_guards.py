@@ -30,6 +30,7 @@ from tests.integration.promises import (
     managing,
     ordering,
     queueing,
+    resting,
     scheduling,
     sending,
     waking,
@@ -64,6 +65,7 @@ MODULES = (
     windows,
     deadlines,
     queueing,
+    resting,
     ordering,
     by_hand,
 )

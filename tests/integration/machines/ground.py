@@ -43,11 +43,16 @@ DECLARE
 BEGIN
     FOR v_text IN
         SELECT pg_catalog.regexp_replace(
-                   pg_catalog.replace(pg_catalog.pg_get_functiondef(p.oid), ' / 200.0', ' * 1.0'),
+                   pg_catalog.replace(
+                       pg_catalog.replace(
+                           pg_catalog.replace(pg_catalog.pg_get_functiondef(p.oid),
+                                              ' / 200.0', ' * 1.0'),
+                           '0) + 100 THEN', '0) - 1 THEN'),
+                       '(v_idle) > 100', '(v_idle) > 0'),
                    'random\\(\\) < (p_taken|1.0|0.2)', '0 < \\1', 'g')
         FROM pg_catalog.pg_proc AS p
         WHERE p.oid IN ('howdah.move_lines'::regproc, 'howdah.move_heads'::regproc,
-                        'howdah.claim_line'::regproc)
+                        'howdah.rest_lines'::regproc, 'howdah.claim_line'::regproc)
     LOOP
         EXECUTE v_text;
     END LOOP;

@@ -81,6 +81,8 @@ def a_late_job_counts_until_it_is_claimed(stage: Stage) -> None:
 def what_a_transaction_sends_next_counts_though_its_id_is_lower(stage: Stage) -> None:
     with stage.desk.transaction():
         _send(stage.desk, id=HIGH)
+        # So that our transaction is not the newest.
+        stage.open().send(queue="else")
         _move_on(stage.desk)
         _send(stage.desk, most=2, id=LOW)
 

@@ -49,11 +49,16 @@ BEGIN
 
     -- One wake for each lane, not one for each job.
     FOR v_lane IN
-        SELECT DISTINCT j.queue, j.priority
+        SELECT j.queue, j.priority,
+               array_agg(DISTINCT j.line) FILTER (WHERE j.line IS NOT NULL) AS lines
         FROM unnest(p_ids, p_fences, p_states, p_delays) AS o (id, fence, state, delay)
         JOIN howdah.job AS j ON j.id = ANY (ARRAY[o.id]) AND j.fence = o.fence
         WHERE o.state = 'retry' AND coalesce(o.delay, 0) <= 0
+        GROUP BY j.queue, j.priority
     LOOP
+        IF v_lane.lines IS NOT NULL THEN
+            PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, v_lane.lines);
+        END IF;
         PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     END LOOP;
 

@@ -18,8 +18,13 @@ BEGIN
         SET start_after = NULL,
             ready_xid   = CASE WHEN j.held IS NULL THEN pg_current_xact_id() END
         WHERE j.id = p_id AND j.state = 'retry'
-        RETURNING j.queue, j.priority INTO v_lane;
-        EXIT WHEN FOUND;
+        RETURNING j.queue, j.priority, j.line INTO v_lane;
+        IF FOUND THEN
+            IF v_lane.line IS NOT NULL THEN
+                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, ARRAY[v_lane.line]);
+            END IF;
+            EXIT;
+        END IF;
         WITH back AS (
             DELETE FROM howdah.archive AS a WHERE a.id = p_id RETURNING a.*)
         INSERT INTO howdah.job (
@@ -77,9 +82,12 @@ BEGIN
         start_after = NULL,
         ready_xid   = pg_current_xact_id()
     WHERE j.id = p_id AND j.state = 'waiting'
-    RETURNING j.queue, j.priority INTO v_lane;
+    RETURNING j.queue, j.priority, j.line INTO v_lane;
     IF NOT FOUND THEN
         PERFORM howdah.refuse('resume', p_id, 'waiting');
+    END IF;
+    IF v_lane.line IS NOT NULL THEN
+        PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, ARRAY[v_lane.line]);
     END IF;
     PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     RETURN 'retry';

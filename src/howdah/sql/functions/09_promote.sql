@@ -36,10 +36,16 @@ BEGIN
             SET ready_xid = pg_current_xact_id(),
                 state     = CASE j.state WHEN 'waiting' THEN 'retry' ELSE j.state END
             WHERE j.id = ANY (ARRAY(SELECT d.id FROM due AS d))
-            RETURNING j.queue, j.priority)
-        SELECT r.queue, r.priority, count(*) AS n FROM ready AS r GROUP BY r.queue, r.priority
+            RETURNING j.queue, j.priority, j.line)
+        SELECT r.queue, r.priority, count(*) AS n,
+               array_agg(DISTINCT r.line) FILTER (WHERE r.line IS NOT NULL) AS lines
+        FROM ready AS r
+        GROUP BY r.queue, r.priority
     LOOP
         v_count := v_count + v_lane.n;
+        IF v_lane.lines IS NOT NULL THEN
+            PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, v_lane.lines);
+        END IF;
         PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     END LOOP;
     RETURN QUERY

@@ -78,10 +78,17 @@ BEGIN
                 ready_xid   = CASE WHEN NOT h.suspect THEN pg_current_xact_id() END
             FROM held AS h
             WHERE j.id = h.id AND j.worker_id = p_worker AND j.state = 'active'
-            RETURNING j.queue, j.priority)
-        SELECT b.queue, b.priority, count(*) AS n FROM back AS b GROUP BY b.queue, b.priority
+            RETURNING j.queue, j.priority, j.line, j.ready_xid)
+        SELECT b.queue, b.priority, count(*) AS n,
+               array_agg(DISTINCT b.line)
+                   FILTER (WHERE b.line IS NOT NULL AND b.ready_xid IS NOT NULL) AS lines
+        FROM back AS b
+        GROUP BY b.queue, b.priority
     LOOP
         v_count := v_count + v_lane.n;
+        IF v_lane.lines IS NOT NULL THEN
+            PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, v_lane.lines);
+        END IF;
         PERFORM howdah.wake(v_lane.queue, v_lane.priority);
     END LOOP;
     RETURN v_count;

@@ -16,7 +16,10 @@ AS $$
 $$;
 
 -- Makes known that a lane has these lines, and which queues a quota holds up. Until the caller has
--- committed, nobody may forget the lines.
+-- committed, nobody may forget the lines. For whoever makes jobs of them claimable.
+--
+-- A new line begins where move_lines would move it to: those who may yet make a job of it claimable
+-- under a lower number are in progress now, and so among the late.
 DROP FUNCTION IF EXISTS howdah.line_up(text, smallint, text[]);
 CREATE OR REPLACE FUNCTION howdah.line_up(
     p_queue text, p_priority smallint, p_limits text[], p_lines text[]
@@ -30,20 +33,28 @@ BEGIN
                    WHERE l.queue = p_queue AND l.priority = p_priority AND l.lined) THEN
         INSERT INTO howdah.lane (queue, priority, lined) VALUES (p_queue, p_priority, true);
     END IF;
-    SELECT array_agg(k.line) INTO v_known
-    FROM unnest(p_lines) AS w (line)
-    -- Each by its name: as a join it may become a walk of all lines of the lane.
-    CROSS JOIN LATERAL (
-        SELECT l.line
-        FROM howdah.line AS l
-        WHERE l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
-        OFFSET 0
-        FOR KEY SHARE) AS k;
+    -- In an old snapshot a row that was forgotten since cannot be told from one that is there.
+    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+        SELECT array_agg(k.line) INTO v_known
+        FROM unnest(p_lines) AS w (line)
+        -- Each by its name: as a join it may become a walk of all lines of the lane.
+        CROSS JOIN LATERAL (
+            SELECT l.line
+            FROM howdah.line AS l
+            WHERE l.queue = p_queue AND l.priority = p_priority AND l.line = w.line COLLATE "C"
+            OFFSET 0
+            FOR KEY SHARE) AS k;
+    END IF;
     IF v_known IS NULL OR NOT p_lines <@ v_known THEN
-        INSERT INTO howdah.line (queue, priority, line)
-        SELECT p_queue, p_priority, w.line FROM unnest(p_lines) AS w (line)
-        EXCEPT
-        SELECT p_queue, p_priority, k.line FROM unnest(v_known) AS k (line);
+        INSERT INTO howdah.line (queue, priority, line, pos_xid, late)
+        SELECT p_queue, p_priority, n.line, s.x,
+               ARRAY(SELECT o.x FROM pg_snapshot_xip(s.now) AS o (x) WHERE o.x < s.x)
+        FROM (SELECT w.line FROM unnest(p_lines) AS w (line)
+              EXCEPT
+              SELECT k.line FROM unnest(v_known) AS k (line)) AS n
+        CROSS JOIN (
+            SELECT c.now, least(pg_current_xact_id(), pg_snapshot_xmax(c.now)) AS x
+            FROM (SELECT pg_current_snapshot() AS now) AS c) AS s;
     END IF;
     IF p_limits IS NOT NULL THEN
         INSERT INTO howdah.quota_queue (name, queue)
@@ -68,8 +79,31 @@ AS $$
     LIMIT 1
 $$;
 
--- Forgets lines that nobody used for a while and of which no job is live. Answers with how many.
-CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
+-- Whether a line has a claimable job, at its position or later or by one of its late transactions.
+CREATE OR REPLACE FUNCTION howdah.is_claimable(
+    p_queue text, p_priority smallint, p_line text, p_xid xid8, p_id uuid, p_late xid8[]
+) RETURNS boolean
+LANGUAGE sql STABLE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+    SELECT EXISTS (
+               SELECT FROM howdah.job AS j
+               WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = p_line
+                 AND j.ready_xid IS NOT NULL AND (j.ready_xid, j.id) >= (p_xid, p_id))
+        OR EXISTS (
+               SELECT FROM unnest(p_late) AS s (x)
+               CROSS JOIN LATERAL (
+                   SELECT FROM howdah.job AS j
+                   WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = p_line
+                     AND j.ready_xid = s.x
+                   LIMIT 1) AS f)
+$$;
+
+-- Forgets those of these rows that nobody holds and of whose line nothing is claimable.
+CREATE OR REPLACE FUNCTION howdah.forget_idle(p_rows tid[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -77,19 +111,58 @@ DECLARE
     v_count bigint;
 BEGIN
     v_rows := ARRAY(
-        SELECT l.ctid FROM howdah.line AS l
-        WHERE l.used_at < howdah.now() - interval '5 minutes'
-        LIMIT p_limit
-        FOR UPDATE SKIP LOCKED);
-    -- In a later snapshot than the locks: a sender has either committed, or waits for them.
+        SELECT l.ctid FROM howdah.line AS l WHERE l.ctid = ANY (p_rows) FOR UPDATE SKIP LOCKED);
+    -- In a later snapshot than the locks: whoever makes a job claimable has either committed, or
+    -- waits for them and makes the line known anew.
     DELETE FROM howdah.line AS l
     WHERE l.ctid = ANY (v_rows)
-      AND NOT EXISTS (
-          SELECT FROM howdah.job AS j
-          WHERE j.line IS NOT NULL AND j.queue = l.queue AND j.priority = l.priority
-            AND j.line = l.line);
+      AND NOT howdah.is_claimable(l.queue, l.priority, l.line, l.pos_xid, l.pos_id, l.late);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     RETURN v_count;
+END
+$$;
+
+-- Forgets lines of which nothing is claimable: those that nobody used for a while, of all lanes.
+-- Answers with how many.
+CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT howdah.forget_idle(ARRAY(
+        SELECT l.ctid FROM howdah.line AS l
+        WHERE l.used_at < howdah.now() - interval '5 minutes'
+        LIMIT p_limit))
+$$;
+
+-- The same, of p_most lines of a lane after p_after, for a claimer, who looks at each line on its
+-- way: very many keys that have nothing to do would hold up those that have. A few are kept, since a
+-- line that comes back leaves a dead row behind an old snapshot. Not by who claims by hand: senders
+-- wait for who forgets their line, and that transaction may be long.
+CREATE OR REPLACE FUNCTION howdah.rest_lines(
+    p_worker bigint, p_queue text, p_priority smallint, p_after text, p_most int
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    v_idle tid[];
+BEGIN
+    v_idle := ARRAY(
+        SELECT l.ctid
+        FROM (SELECT k.ctid, k.line, k.pos_xid, k.pos_id, k.late
+              FROM howdah.line AS k
+              WHERE k.queue = p_queue AND k.priority = p_priority AND k.line > coalesce(p_after, '')
+              ORDER BY k.line
+              LIMIT p_most) AS l
+        WHERE NOT howdah.is_claimable(p_queue, p_priority, l.line, l.pos_xid, l.pos_id, l.late));
+    IF cardinality(v_idle) > 100
+       AND EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker AND w.by_hand IS NULL) THEN
+        RETURN howdah.forget_idle(v_idle);
+    END IF;
+    RETURN 0;
 END
 $$;
 
@@ -173,16 +246,18 @@ AS $$
           AND (p_after IS NULL OR l.line <= p_after)
         ORDER BY l.line
         LIMIT p_most - (SELECT count(*) FROM later AS c)),
-    -- Two first senders may have left a line twice: the positions of either hold.
+    halves AS MATERIALIZED (
+        SELECT * FROM later AS l UNION ALL SELECT * FROM sooner AS e),
+    -- Two first senders may have left a line twice, each with a position of its own.
     found AS MATERIALIZED (
         SELECT DISTINCT ON (b.half, b.line) b.*
-        FROM (SELECT * FROM later AS l UNION ALL SELECT * FROM sooner AS e) AS b
-        ORDER BY b.half, b.line)
+        FROM halves AS b
+        ORDER BY b.half, b.line, b.from_xid, b.from_id)
     SELECT array_agg(f.line ORDER BY f.half, f.line),
            array_agg(f.from_xid ORDER BY f.half, f.line),
            array_agg(f.from_id ORDER BY f.half, f.line),
            array_agg(f.moves ORDER BY f.half, f.line),
-           coalesce((SELECT array_agg(DISTINCT e.xid) FROM found AS x, unnest(x.late) AS e (xid)), '{}'),
+           coalesce((SELECT array_agg(DISTINCT e.xid) FROM halves AS x, unnest(x.late) AS e (xid)), '{}'),
            (SELECT array_agg(DISTINCT howdah.quota_of(e.entry))
             FROM (SELECT x.limits FROM found AS x
                   UNION ALL

@@ -154,7 +154,10 @@ BEGIN
         SELECT n.lines, n.xids, n.ids, n.moves, n.late, n.names, n.alone
         INTO v_lines, v_xids, v_ids, v_moves, v_late, v_names, v_alone
         FROM howdah.next_lines(p_queue, p_priority, v_after, v_most) AS n;
-        EXIT WHEN v_lines IS NULL;
+        IF v_lines IS NULL THEN
+            v_is_last := true;
+            EXIT;
+        END IF;
         v_share := ceil(p_limit::float8 / cardinality(v_lines));
         -- All round: fewer than there may be, or the one that came first comes again.
         v_is_last := cardinality(v_lines) < v_most OR v_first = ANY (v_lines);
@@ -164,7 +167,8 @@ BEGIN
             SELECT * FROM howdah.claim_groups(
                 p_queue, p_priority, p_limit, p_worker, v_lines, v_xids, v_ids, v_moves,
                 v_late);
-            RETURN;
+            GET DIAGNOSTICS v_rows = ROW_COUNT;
+            EXIT;
         END IF;
         IF v_alone THEN
             -- Where no worker ever was, nobody has made the row that is to be locked.
@@ -482,5 +486,17 @@ BEGIN
         v_after := v_lines[cardinality(v_lines)];
         EXIT WHEN v_rows > 1 OR v_is_last;
     END LOOP;
+    -- Now and then lines that have nothing to do are put aside; more often where all of the lane were
+    -- walked, and where many jobs leave many such lines.
+    IF v_is_last AND random() < 0.2
+       AND (SELECT count(*) FROM (
+                SELECT FROM howdah.line AS l
+                WHERE l.queue = p_queue AND l.priority = p_priority
+                LIMIT coalesce(cardinality(v_lines), 0) + 101) AS n)
+           > coalesce(cardinality(v_lines), 0) + 100 THEN
+        PERFORM howdah.rest_lines(p_worker, p_queue, p_priority, NULL, 10000);
+    ELSIF NOT v_is_last AND random() < 0.05 + least(v_rows, 1000) / 4000.0 THEN
+        PERFORM howdah.rest_lines(p_worker, p_queue, p_priority, v_lines[cardinality(v_lines)], 1000);
+    END IF;
 END
 $$;

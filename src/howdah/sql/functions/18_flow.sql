@@ -283,13 +283,17 @@ BEGIN
                   ORDER BY c.child) AS f
             WHERE j.id = ANY (ARRAY[f.child])
               AND j.held = 'flow'
-            RETURNING j.id, j.queue, j.priority, j.held, j.ready_xid IS NOT NULL AS is_ready)
+            RETURNING j.id, j.queue, j.priority, j.line, j.held, j.ready_xid IS NOT NULL AS is_ready)
         SELECT w.queue, w.priority, bool_or(w.is_ready) AS is_ready,
+               array_agg(DISTINCT w.line) FILTER (WHERE w.line IS NOT NULL AND w.is_ready) AS lines,
                array_agg(w.id) FILTER (WHERE w.held IS NULL) AS ids
         FROM fewer AS w
         GROUP BY w.queue, w.priority
     LOOP
         v_free := v_free || v_lane.ids;
+        IF v_lane.lines IS NOT NULL THEN
+            PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, v_lane.lines);
+        END IF;
         IF v_lane.is_ready THEN
             PERFORM howdah.wake(v_lane.queue, v_lane.priority);
         END IF;

@@ -355,12 +355,17 @@ BEGIN
                     WHERE k.held = 'task' AND k.task = v_task
                     LIMIT p_limit - v_count
                     FOR UPDATE SKIP LOCKED))
-                RETURNING j.queue, j.priority, j.ready_xid)
-            SELECT l.queue, l.priority, count(*) AS n, count(l.ready_xid) AS ready
+                RETURNING j.queue, j.priority, j.line, j.ready_xid)
+            SELECT l.queue, l.priority, count(*) AS n, count(l.ready_xid) AS ready,
+                   array_agg(DISTINCT l.line)
+                       FILTER (WHERE l.line IS NOT NULL AND l.ready_xid IS NOT NULL) AS lines
             FROM lifted AS l
             GROUP BY l.queue, l.priority
         LOOP
             v_count := v_count + v_lane.n;
+            IF v_lane.lines IS NOT NULL THEN
+                PERFORM howdah.line_up(v_lane.queue, v_lane.priority, NULL, v_lane.lines);
+            END IF;
             IF v_lane.ready > 0 THEN
                 PERFORM howdah.wake(v_lane.queue, v_lane.priority);
             END IF;

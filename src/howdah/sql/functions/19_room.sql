@@ -52,11 +52,9 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT u.id
-    -- Two first senders may have left a line twice: the positions of either hold.
-    FROM (SELECT DISTINCT ON (k.priority, k.line) k.*
-          FROM howdah.line AS k WHERE k.queue = p_queue
-          ORDER BY k.priority, k.line) AS l
+    -- Two first senders may have left a line twice, each with a position of its own.
+    SELECT DISTINCT u.id
+    FROM (SELECT k.* FROM howdah.line AS k WHERE k.queue = p_queue OFFSET 0) AS l
     CROSS JOIN LATERAL (
         SELECT f.id
         FROM unnest(l.late) AS s (x)
