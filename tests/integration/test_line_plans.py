@@ -39,6 +39,10 @@ KNOWN = """
 """
 
 
+IDLE = """
+    INSERT INTO howdah.line (queue, priority, line)
+    SELECT 'q', 0::smallint, 'idle-' || n FROM pg_catalog.generate_series(1, %s) AS n
+"""
 HEADS = """
     INSERT INTO howdah.line_head (queue, line)
     SELECT DISTINCT j.queue, j.line FROM howdah.job AS j
@@ -118,6 +122,26 @@ def test_each_line_is_looked_up_by_its_name(desk: Desk, worker: int) -> None:
     assert claimed.scans == 0
     assert 0 < sent.entries <= EACH
     assert sent.scans == 0
+
+
+def test_lines_that_have_nothing_to_do_are_put_aside(desk: Desk, worker: int) -> None:
+    desk.sql(IDLE, 5 * LINES)
+    # They are by chance: by the same chance each time.
+    desk.sql("SELECT pg_catalog.setseed(0.5)")
+    for _ in range(2 * BATCH):
+        desk.send(group="busy")
+        desk.finish(*desk.claim(worker, limit=BATCH))
+    desk.send(group="busy")
+    done: list[int] = []
+
+    touched = touched_by(
+        desk, lambda: done.append(len(desk.claim(worker, limit=BATCH))), table="line"
+    )
+
+    assert [1] == done
+    assert touched.scans == 0
+    assert touched.entries <= EACH * BATCH
+    assert 1 <= desk.value("SELECT count(*) FROM howdah.line") <= LINES // 5
 
 
 def test_each_head_is_looked_up_by_the_name_of_its_line(desk: Desk, worker: int) -> None:
