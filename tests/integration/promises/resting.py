@@ -9,6 +9,7 @@ import psycopg
 
 from howdah._db import job as jobs
 from howdah._db import queue as queues
+from howdah._db import quota as quotas
 from howdah._db import worker as workers
 from howdah._model.outcome import Verdict
 from tests.integration.desk import LEASE, Claim, Desk
@@ -134,12 +135,33 @@ def a_sender_with_an_old_snapshot_does_not_fail(stage: Stage) -> None:
     assert 1 == len(_next(stage.desk))
 
 
+def a_job_sent_after_a_restore_is_found(stage: Stage) -> None:
+    _claimed(stage.desk)
+    stage.desk.sql("UPDATE howdah.line SET pos_xid = '9000000000000'")
+    sent = _send(stage.desk)
+    stage.desk.sql("SELECT howdah.forget_idle(ARRAY(SELECT l.ctid FROM howdah.line AS l))")
+
+    stage.desk.run(quotas.tidy())
+
+    assert [sent] == _next(stage.desk)
+
+
 def who_claims_by_hand_forgets_no_line(stage: Stage) -> None:
     stage.desk.sql(IDLE)
     worker = stage.desk.worker()
     stage.desk.sql("UPDATE howdah.worker SET by_hand = 1 WHERE id = %s", worker)
 
     stage.desk.sql("SELECT howdah.rest_lines(%s, 'q', 0::smallint, NULL, 1000)", worker)
+
+    assert 101 == stage.desk.value("SELECT count(*) FROM howdah.line")
+
+
+def who_is_being_released_forgets_no_line(stage: Stage) -> None:
+    stage.desk.sql(IDLE)
+    worker = stage.desk.worker()
+    with stage.meanwhile() as other:
+        other.run(workers.release(worker, running=None, crash_limit=3))
+        stage.desk.sql("SELECT howdah.rest_lines(%s, 'q', 0::smallint, NULL, 1000)", worker)
 
     assert 101 == stage.desk.value("SELECT count(*) FROM howdah.line")
 
@@ -242,8 +264,29 @@ GUARDS = [
     ),
     Guard(
         LINES,
-        "AND EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker AND w.by_hand IS NULL)",
-        "",
+        "WHERE w.id = p_worker AND w.by_hand IS NULL",
+        "WHERE w.id = p_worker",
         who_claims_by_hand_forgets_no_line,
+    ),
+    Guard(
+        LINES,
+        "WHERE l.pos_xid > pg_snapshot_xmax(n.s);",
+        "WHERE false;",
+        a_job_sent_after_a_restore_is_found,
+        standard=HINTS,
+    ),
+    Guard(
+        LINES,
+        "\n        OR (SELECT p_xid > pg_snapshot_xmax(n.s)"
+        " FROM (SELECT pg_current_snapshot() AS s) AS n)",
+        "",
+        a_job_sent_after_a_restore_is_found,
+        standard=HINTS,
+    ),
+    Guard(
+        LINES,
+        "FOR KEY SHARE SKIP LOCKED;",
+        ";",
+        who_is_being_released_forgets_no_line,
     ),
 ]

@@ -79,7 +79,8 @@ AS $$
     LIMIT 1
 $$;
 
--- Whether a line has a claimable job, at its position or later or by one of its late transactions.
+-- Whether a line has a claimable job, at its position or later or by one of its late transactions; or
+-- may have, since its position is one of another cluster (see forget_lines).
 CREATE OR REPLACE FUNCTION howdah.is_claimable(
     p_queue text, p_priority smallint, p_line text, p_xid xid8, p_id uuid, p_late xid8[]
 ) RETURNS boolean
@@ -100,6 +101,7 @@ AS $$
                    WHERE j.queue = p_queue AND j.priority = p_priority AND j.line = p_line
                      AND j.ready_xid = s.x
                    LIMIT 1) AS f)
+        OR (SELECT p_xid > pg_snapshot_xmax(n.s) FROM (SELECT pg_current_snapshot() AS s) AS n)
 $$;
 
 -- Forgets those of these rows that nobody holds and of whose line nothing is claimable.
@@ -125,12 +127,20 @@ $$;
 -- Forgets lines of which nothing is claimable: those that nobody used for a while, of all lanes.
 -- Answers with how many.
 CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 AS $$
-    SELECT howdah.forget_idle(ARRAY(
+BEGIN
+    -- Restored from another cluster, whose transactions have come further: such a position hides
+    -- what is sent here.
+    UPDATE howdah.line AS l
+    SET pos_xid = '0', late = '{}'
+    FROM (SELECT pg_current_snapshot() AS s) AS n
+    WHERE l.pos_xid > pg_snapshot_xmax(n.s);
+    RETURN howdah.forget_idle(ARRAY(
         SELECT l.ctid FROM howdah.line AS l
         WHERE l.used_at < howdah.now() - interval '5 minutes'
-        LIMIT p_limit))
+        LIMIT p_limit));
+END
 $$;
 
 -- The same, of p_most lines of a lane after p_after, for a claimer, who looks at each line on its
@@ -158,9 +168,15 @@ BEGIN
               ORDER BY k.line
               LIMIT p_most) AS l
         WHERE NOT howdah.is_claimable(p_queue, p_priority, l.line, l.pos_xid, l.pos_id, l.late));
-    IF cardinality(v_idle) > 100
-       AND EXISTS (SELECT FROM howdah.worker AS w WHERE w.id = p_worker AND w.by_hand IS NULL) THEN
-        RETURN howdah.forget_idle(v_idle);
+    IF cardinality(v_idle) > 100 THEN
+        -- Whoever releases this worker makes lines known that are locked here, while the claim would
+        -- wait for it in the end.
+        PERFORM FROM howdah.worker AS w
+        WHERE w.id = p_worker AND w.by_hand IS NULL
+        FOR KEY SHARE SKIP LOCKED;
+        IF FOUND THEN
+            RETURN howdah.forget_idle(v_idle);
+        END IF;
     END IF;
     RETURN 0;
 END

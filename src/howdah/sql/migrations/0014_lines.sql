@@ -3,9 +3,9 @@
 -- Where to look for the jobs of a line, and for the slots of a limit, so that what an old snapshot
 -- keeps of those that are gone is not walked again and again.
 
--- One row for each line that has live jobs, made by the send. Without a unique key, as lane is: two
--- first senders must not wait for each other. A sender holds a lock on it until it has committed;
--- housekeeping forgets a row only when nobody does and no job of it is live.
+-- One row for each line that has claimable jobs, made by who makes them so, such as the send. Without
+-- a unique key, as lane is: two first senders must not wait for each other. They hold a lock on it
+-- until they have committed; a row is forgotten only when nobody does and nothing is claimable there.
 CREATE TABLE howdah.line (
     -- As a worker's hint (functions/04_claim): every claimable job of the line is at or after the
     -- position, or its ready_xid is among the late.
