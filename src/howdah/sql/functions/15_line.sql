@@ -80,7 +80,7 @@ AS $$
 $$;
 
 -- Whether a line has a claimable job, at its position or later or by one of its late transactions; or
--- may have, since its position is one of another cluster (see forget_lines).
+-- may have, since its position is one of another cluster (see renew_lines).
 CREATE OR REPLACE FUNCTION howdah.is_claimable(
     p_queue text, p_priority smallint, p_line text, p_xid xid8, p_id uuid, p_late xid8[]
 ) RETURNS boolean
@@ -124,23 +124,26 @@ BEGIN
 END
 $$;
 
--- Forgets lines of which nothing is claimable: those that nobody used for a while, of all lanes.
--- Answers with how many.
-CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
+-- Begins anew in lines that were restored from another cluster, whose transactions had come further:
+-- such a position hides what is sent here. Before a worker claims, which would move it.
+CREATE OR REPLACE FUNCTION howdah.renew_lines() RETURNS void
+LANGUAGE sql VOLATILE
 AS $$
-BEGIN
-    -- Restored from another cluster, whose transactions have come further: such a position hides
-    -- what is sent here.
     UPDATE howdah.line AS l
     SET pos_xid = '0', late = '{}'
     FROM (SELECT pg_current_snapshot() AS s) AS n
-    WHERE l.pos_xid > pg_snapshot_xmax(n.s);
-    RETURN howdah.forget_idle(ARRAY(
+    WHERE l.pos_xid > pg_snapshot_xmax(n.s)
+$$;
+
+-- Forgets lines of which nothing is claimable: those that nobody used for a while, of all lanes.
+-- Answers with how many.
+CREATE OR REPLACE FUNCTION howdah.forget_lines(p_limit int) RETURNS bigint
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT howdah.forget_idle(ARRAY(
         SELECT l.ctid FROM howdah.line AS l
         WHERE l.used_at < howdah.now() - interval '5 minutes'
-        LIMIT p_limit));
-END
+        LIMIT p_limit))
 $$;
 
 -- The same, of p_most lines of a lane after p_after, for a claimer, who looks at each line on its
