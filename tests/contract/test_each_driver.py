@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from howdah._db import adapt, job
+from howdah._db import adapt, job, many
 from howdah._db.query import Query
 from howdah._db.runners.psycopg import AsyncPsycopgRunner, PsycopgRunner
 from howdah.errors import PayloadValueError, UsageError
@@ -159,7 +159,7 @@ async def test_asyncpg_codecs_of_the_user_are_not_in_the_way(database_url: str, 
 def test_sqlalchemy_may_stream_its_own_results(engine: Engine, schema: str):
     with engine.connect().execution_options(stream_results=True, yield_per=1) as connection:
         # Its INSERT is what Postgres cannot stream.
-        query = job.send_many(queue="mail", task="welcome", ids=[str(uuid4())], args=["{}"])
+        query = many.send_many(queue="mail", task="welcome", ids=[str(uuid4())], args=["{}"])
         sent = adapt.runner(connection, schema).run(query)
         options = connection.get_execution_options()
 

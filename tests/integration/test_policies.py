@@ -126,7 +126,7 @@ async def test_of_many_only_what_the_policy_takes_is_stored(app: Howdah, desk: D
 async def test_many_are_told_apart_across_statements_and_from_what_was_there(
     app: Howdah, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("howdah.task.CHUNK", 2)
+    monkeypatch.setattr("howdah.bulk.CHUNK", 2)
     queue = Queue(app, "exclusive")
     first = await queue.work.send()
     # Of both ways to send many: the plain one, and that of jobs about which more is said.

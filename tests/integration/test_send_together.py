@@ -23,6 +23,10 @@ from tests.acceptance.harness import until
 from tests.integration.desk import Desk, wait_until_blocked
 
 Open = Callable[[], Desk]
+# Cancelled, a commit is over all the same.
+WAITING = (
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+)
 ACTIVITY = "SELECT pid FROM pg_stat_activity WHERE application_name = 'howdah' AND "
 
 
@@ -132,6 +136,17 @@ async def break_connection(desk: Desk, where: str) -> None:
     desk.sql("SELECT pg_terminate_backend(%s, 10000)", pids[0][0])
 
 
+def one_waits(desk: Desk) -> bool:
+    """Commit, and see whether that waits: the server's processes hear of a setting one by one."""
+    with psycopg.connect(desk.url, autocommit=True) as other, ThreadPoolExecutor(1) as thread:
+        commit = thread.submit(other.execute, "SELECT pg_logical_emit_message(true, 'x', '')")
+        while not commit.done():
+            if desk.sql(WAITING, other.info.backend_pid):
+                commit.result()
+                return True
+    return False
+
+
 @contextmanager
 def commits_that_wait(desk: Desk) -> Iterator[None]:
     """Let every commit be carried out, and its answer be held back for a standby that is not."""
@@ -140,6 +155,7 @@ def commits_that_wait(desk: Desk) -> Iterator[None]:
     with psycopg.connect(desk.url, autocommit=True) as new:
         until(lambda: new.execute("SHOW synchronous_standby_names").fetchone() == ("nobody",))
     try:
+        until(lambda: one_waits(desk))
         yield
     finally:
         desk.sql("ALTER SYSTEM RESET synchronous_standby_names")

@@ -232,8 +232,8 @@ GUARDS = [
     Guard("functions/06_put_back", WAKE, "", an_idle_worker_is_told_of_a_job_given_back),
     Guard(
         "functions/06_put_back",
-        "WHERE o.state = 'retry' AND coalesce(o.delay, 0) <= 0\n    LOOP",
-        "LOOP",
+        "WHERE o.state = 'retry' AND coalesce(o.delay, 0) <= 0\n        GROUP BY",
+        "GROUP BY",
         nobody_is_told_of_a_job_given_back_for_later,
     ),
     Guard(
