@@ -28,8 +28,8 @@ CHUNK = 1_000
 # Storing schedules takes some time, and the tick must be ahead of all of them.
 LEAD_SECONDS = 3
 STORED_PER_SECOND = 1_000
-#: Rarer than any run takes, so that each is due once.
-EVERY_SECONDS = 86_400
+#: Rarer than any run takes, at any time of the day, so that each is due once.
+EVERY_SECONDS = 1_000 * 86_400
 
 
 async def run(ground: Ground, plan: Plan, progress: Progress) -> Report:
