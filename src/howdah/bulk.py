@@ -78,7 +78,7 @@ def bulk_order(sender: Sender[..., Any], items: Iterable[Any]) -> BulkOrder:
 
 
 def _alike(sender: Sender[..., Any], items: list[Any], encoded: list[str]) -> BulkOrder:
-    """Jobs with the same options, which is what most are, and costs a third as much."""
+    """Jobs with the same options, as most are: they are inserted all at once."""
     task = sender.task
     groups, limits = _draws_of(sender, items)
     ids = uuid7s(len(encoded))
